@@ -1,0 +1,1 @@
+"""What the stage scripts share: layout of folders, formats, datasets, training loop, scores. Imports no network."""

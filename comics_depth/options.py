@@ -1,0 +1,167 @@
+"""Command lines: every option is described once, and a preset is a table of values that any option overrides."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from comics_depth.files import UserError
+from comics_depth.layout import Layout
+
+GAN_2020 = {"lr": 1e-3, "beta1": 0.9, "schedule": "constant"}
+GAN_PAPER = {"lr": 2e-4, "beta1": 0.5, "schedule": "linear"}  # Zhu et al. 2017, section 7.1
+NINE_RATES = (1e-7, 5e-7, 1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3)
+
+# preset -> stage -> option -> value. `common` holds for every stage of the preset.
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "paper": {
+        "common": {"data_root": "data", "runs_root": "models/trained", "teacher": "MiDaS", "depth_model": "MiDaS"},
+        "comics2textareas": {
+            "image_size": 384,
+            "scale": 1.0,
+            "features": 32,
+            "epochs": 450,
+            "batch_size": 16,
+            "lr": 1e-2,
+            "schedule": "constant",
+        },
+        "natural2comics": {"image_size": 384, "features": 64, "blocks": 8, "epochs": 100, "batch_size": 4, **GAN_2020},
+        "add_text": {"image_size": 384, "features": 64, "blocks": 8, "epochs": 100, "batch_size": 16, **GAN_2020},
+        "depth_estimator": {
+            "image_size": 384,
+            "epochs": 100,
+            "batch_size": 16,
+            "loss": "l1",
+            "schedule": "constant",
+            "rates": NINE_RATES,
+        },
+        "baseline": {"momentum": 0.002, "epochs": 1},
+    },
+    "open": {
+        "common": {"runs_root": "models/trained/open", "teacher": "small", "depth_model": "small"},
+        "synthesize": {"pages": 40, "photographs": 200},
+        "comics2textareas": {
+            "image_size": 192,
+            "scale": 0.5,
+            "features": 16,
+            "epochs": 60,
+            "batch_size": 8,
+            "lr": 2e-3,
+            "schedule": "linear",
+        },
+        "natural2comics": {"image_size": 128, "features": 24, "blocks": 4, "epochs": 12, "batch_size": 2, **GAN_PAPER},
+        "add_text": {"image_size": 128, "features": 24, "blocks": 4, "epochs": 8, "batch_size": 4, **GAN_PAPER},
+        "photographs": {
+            "image_size": 256,
+            "epochs": 30,
+            "batch_size": 8,
+            "lr": 5e-4,
+            "loss": "ssi",
+            "schedule": "linear",
+        },
+        "depth_estimator": {
+            "image_size": 256,
+            "epochs": 8,
+            "batch_size": 8,
+            "loss": "ssi",
+            "schedule": "linear",
+            "rates": NINE_RATES,
+        },
+        "baseline": {"momentum": None, "epochs": 1},
+    },
+    "demo": {
+        "common": {
+            "data_root": "data/demo",
+            "runs_root": "models/trained/demo",
+            "teacher": "small",
+            "depth_model": "small",
+        },
+        "synthesize": {"pages": 60, "photographs": 200},
+        "comics2textareas": {
+            "image_size": 128,
+            "scale": 0.5,
+            "features": 8,
+            "epochs": 15,
+            "batch_size": 8,
+            "lr": 5e-3,
+            "schedule": "linear",
+        },
+        "natural2comics": {"image_size": 96, "features": 16, "blocks": 3, "epochs": 3, "batch_size": 2, **GAN_PAPER},
+        "add_text": {"image_size": 96, "features": 16, "blocks": 3, "epochs": 2, "batch_size": 4, **GAN_PAPER},
+        "photographs": {
+            "image_size": 128,
+            "epochs": 8,
+            "batch_size": 8,
+            "lr": 1e-3,
+            "loss": "ssi",
+            "schedule": "linear",
+        },
+        "depth_estimator": {
+            "image_size": 128,
+            "epochs": 3,
+            "batch_size": 8,
+            "loss": "ssi",
+            "schedule": "linear",
+            "rates": (1e-5, 1e-4, 1e-3),
+        },
+        "baseline": {"momentum": None, "epochs": 1},
+    },
+}
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "tag": {"help": "keeps runs apart that differ in seed or depth model: <approach>_<variant>-TAG"},
+    "seed": {"type": int, "default": 0, "help": "of every random choice (default 0)"},
+    "epochs": {"type": int, "help": "passes over the training data"},
+    "batch_size": {"type": int, "help": "images a step, over all processes together"},
+    "image_size": {"type": int, "help": "side of the square training crops, pixels"},
+    "lr": {"type": float, "help": "learning rate of Adam"},
+    "beta1": {"type": float, "help": "first beta of Adam"},
+    "schedule": {"choices": ("constant", "linear"), "help": "linear: the rate falls to zero over the second half"},
+    "features": {"type": int, "help": "channels of the networks' first layer"},
+    "blocks": {"type": int, "help": "residual blocks of the generators"},
+    "scale": {"type": float, "help": "frames are read at this scale (1 = as they are)"},
+    "loss": {"choices": ("l1", "ssi"), "help": "l1: in the teacher's units; ssi: scale-and-shift-invariant with "
+             "gradient matching"},
+    "rates": {"type": float, "nargs": "+", "help": "learning rates of the sweep"},
+    "momentum": {"type": float, "help": "of the BatchNorm statistics (left out: cumulative average)"},
+    "pages": {"type": int, "help": "comics pages to draw"},
+    "photographs": {"type": int, "help": "photographs to draw"},
+    "teacher": {"help": "depth model that gives pseudo-depth and never learns: MiDaS, MiDaS_small, DPT_Hybrid, "
+                "DPT_Large, small, hf:<repo id>, or a checkpoint or TorchScript file"},
+    "depth_model": {"help": "depth model that is adapted and fine-tuned (the same names, no TorchScript)"},
+    "depth_weights": {"type": Path, "help": "weights file of the named depth model, for machines without network"},
+    "workers": {"type": int, "help": "processes that read data (default: 0 in training, all cores in preparation)"},
+    "precision": {"choices": ("no", "bf16", "fp16"), "default": "no", "help": "mixed precision (default: no)"},
+    "restart": {"action": "store_true", "help": "throw away what this command wrote before and start over"},
+}  # fmt: skip
+
+
+def command_line(description: str, examples: str, *names: str) -> argparse.ArgumentParser:
+    """A parser with the options every command has (--data-root, --runs-root, --preset, --dry-run) and those of OPTIONS
+    that are named; `examples` are commands to paste, one a line."""
+    parser = argparse.ArgumentParser(
+        description=description, epilog="examples:\n" + examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    group = parser.add_argument_group("options", "left out, an option takes its value from the preset")
+    group.add_argument("--preset", choices=tuple(PRESETS), default="paper", help="table of values (default: paper)")
+    group.add_argument("--data-root", type=Path, help="datasets and predictions (paper: data, demo: data/demo)")
+    group.add_argument("--runs-root", type=Path, help="trained networks and tables (paper: models/trained, "
+                       "others: models/trained/PRESET)")  # fmt: skip
+    group.add_argument("--dry-run", action="store_true", help="say what would run, and do nothing")
+    for name in names:
+        group.add_argument("--" + name.replace("_", "-"), **OPTIONS[name])
+    return parser
+
+
+def fill(args: argparse.Namespace, stage: str = "common") -> argparse.Namespace:
+    """Sets every option that was left out to its value in the preset, and `args.layout`. Options a stage does not know
+    stay None. Raises UserError for a missing data root or a stage that the preset does not have."""
+    preset = PRESETS[args.preset]
+    if args.data_root is None and "data_root" not in preset["common"]:
+        raise UserError(f"--preset {args.preset} needs --data-root FOLDER; --preset demo needs nothing")
+    if stage not in preset:
+        raise UserError(f"--preset {args.preset} has no stage {stage}; others: --preset demo, --preset open")
+    for name, value in {**preset["common"], **preset[stage]}.items():
+        if getattr(args, name, None) is None:
+            setattr(args, name, value)
+    args.layout = Layout(Path(args.data_root), Path(args.runs_root))
+    return args
