@@ -22,6 +22,8 @@ Image.MAX_IMAGE_PIXELS = None  # read_image has its own limit and its own messag
 class UserError(Exception):
     """Something the user can mend: the message says what was expected, what was found, and what to do next."""
 
+    user_error = True  # models.depth.ModelError, which cannot import this class, says the same
+
 
 def read_image(path: Path) -> np.ndarray:
     """RGB image, uint8 (H, W, 3): EXIF rotation applied, alpha laid over white, 16 bit scaled to 8, grey and CMYK
@@ -53,6 +55,15 @@ def image_size(path: Path) -> tuple[int, int]:
             return (image.width, image.height) if turned else (image.height, image.width)
     except (OSError, SyntaxError) as error:
         raise UserError(f"{path}: not a readable image ({error})") from error
+
+
+def header_size(path: Path, skipped: list[str]) -> tuple[int, int] | None:
+    """image_size, or None with the reason added to `skipped`."""
+    try:
+        return image_size(path)
+    except UserError as error:
+        skipped.append(str(error))
+        return None
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -133,7 +144,9 @@ def run_main(main: Callable[[], None]) -> None:
     """Runs a script's main: a UserError becomes one line and exit code 2, Ctrl-C one line and exit code 130."""
     try:
         main()
-    except UserError as error:
+    except Exception as error:
+        if not getattr(error, "user_error", False):
+            raise
         _leave(f"error: {error}", 2)
     except KeyboardInterrupt:
         _leave("interrupted; run the same command again to go on", 130)

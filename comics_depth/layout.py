@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from comics_depth.files import UserError, read_json
+from comics_depth.files import UserError, find_image, read_json
 
 SPLITS = ("train", "validation", "test")
 APPROACHES = ("natural2comics", "depth_estimator", "baseline", "comics2textareas")
@@ -44,15 +44,42 @@ class Layout:
     def ebdtheque(self) -> Path:
         return self.data_root / "eBDtheque_database_v3"
 
+    def import_note(self, domain: str) -> Path:
+        """JSON {folder}: where an imported domain (comics or natural) came from."""
+        return self.data_root / f"import_{domain}.json"
+
+    @property
+    def ebdtheque_pages(self) -> Path:
+        return self.ebdtheque / "Pages"
+
+    @property
+    def ebdtheque_svg(self) -> Path:
+        return self.ebdtheque / "GT"
+
     @property
     def photographs(self) -> Path:
         return self.data_root / "coco_val2017"
+
+    def photograph(self, name: str) -> Path:
+        """Raises UserError if no image of that name is there."""
+        path = find_image(self.photographs, name)
+        if path is None:
+            raise UserError(f"{self.photographs}: no photograph named {name}, which a list of photographs names")
+        return path
 
     # Prepared data ----------------------------------------------------------------------------------------------
     @property
     def photograph_depth(self) -> Path:
         """Teacher's inverse depth, `<photo stem>.png` in the format of predictions.py."""
         return self.data_root / "coco_val2017_depth"
+
+    @property
+    def photograph_teacher(self) -> Path:
+        """JSON {name, sha256}: the teacher whose depth lies here."""
+        return self.photograph_depth / "teacher.json"
+
+    def photograph_depth_map(self, name: str) -> Path:
+        return self.photograph_depth / f"{name}.png"
 
     def photograph_list(self, split: str) -> Path:
         """Stems of the photographs of a split (train, validation), one a line."""
@@ -89,9 +116,29 @@ class Layout:
         return self.cropped / "text_areas" / f"{frame_id}.png"
 
     @property
+    def text_choice(self) -> Path:
+        """JSON beside the text maps: hash of the network that made them, its epoch and threshold."""
+        return self.cropped / "text_areas" / "network.json"
+
+    @property
     def text_frames(self) -> Path:
         """Frames with text masks: `images/<id>.jpg`, `masks/<id>.png`, `train.txt`, `validation.txt`, manifest.json."""
         return self.data_root / "eBDtheque_cropped"
+
+    def text_frame(self, frame_id: str) -> Path:
+        return self.text_frames / "images" / f"{frame_id}.jpg"
+
+    def text_mask(self, frame_id: str) -> Path:
+        """8-bit grey, 0 or 255 = text, the size of the frame."""
+        return self.text_frames / "masks" / f"{frame_id}.png"
+
+    def text_list(self, split: str) -> Path:
+        return self.text_frames / f"{split}.txt"
+
+    @property
+    def text_manifest(self) -> Path:
+        """JSON: {frame id: {page, box, split, classes}}."""
+        return self.text_frames / "manifest.json"
 
     @property
     def no_text(self) -> Path:
@@ -117,6 +164,11 @@ class Layout:
     # Runs -------------------------------------------------------------------------------------------------------
     def run(self, name: str) -> Path:
         return self.runs_root / name
+
+    def tagged_run(self, approach: str, variant: str, tag: str | None) -> Path:
+        """The run with this tag, or without one if there is none: a tag may mark a later stage only."""
+        tagged = self.run(run_name(approach, variant, tag))
+        return tagged if tagged.exists() else self.run(run_name(approach, variant))
 
     @property
     def results(self) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from comics_depth.files import UserError
-from comics_depth.layout import Layout
+from comics_depth.layout import Layout, run_name
 
 GAN_2020 = {"lr": 1e-3, "beta1": 0.9, "schedule": "constant"}
 GAN_PAPER = {"lr": 2e-4, "beta1": 0.5, "schedule": "linear"}  # Zhu et al. 2017, section 7.1
@@ -14,7 +14,13 @@ NINE_RATES = (1e-7, 5e-7, 1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3)
 # preset -> stage -> option -> value. `common` holds for every stage of the preset.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {
-        "common": {"data_root": "data", "runs_root": "models/trained", "teacher": "MiDaS", "depth_model": "MiDaS"},
+        "common": {
+            "data_root": "data",
+            "runs_root": "models/trained",
+            "teacher": "MiDaS",
+            "depth_model": "MiDaS",
+            "precision": "no",
+        },
         "comics2textareas": {
             "image_size": 384,
             "scale": 1.0,
@@ -37,7 +43,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "baseline": {"momentum": 0.002, "epochs": 1},
     },
     "open": {
-        "common": {"runs_root": "models/trained/open", "teacher": "small", "depth_model": "small"},
+        "common": {"runs_root": "models/trained/open", "teacher": "small", "depth_model": "small", "precision": "auto"},
         "synthesize": {"pages": 40, "photographs": 200},
         "comics2textareas": {
             "image_size": 192,
@@ -130,7 +136,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "depth_model": {"help": "depth model that is adapted and fine-tuned (the same names, no TorchScript)"},
     "depth_weights": {"type": Path, "help": "weights file of the named depth model, for machines without network"},
     "workers": {"type": int, "help": "processes that read data (default: 0 in training, all cores in preparation)"},
-    "precision": {"choices": ("no", "bf16", "fp16"), "default": "no", "help": "mixed precision (default: no)"},
+    "precision": {"choices": ("no", "bf16", "fp16", "auto"), "help": "mixed precision; auto: bf16 where the processor has "
+                  "it in hardware, else no"},
     "restart": {"action": "store_true", "help": "throw away what this command wrote before and start over"},
 }  # fmt: skip
 
@@ -165,3 +172,17 @@ def fill(args: argparse.Namespace, stage: str = "common") -> argparse.Namespace:
             setattr(args, name, value)
     args.layout = Layout(Path(args.data_root), Path(args.runs_root))
     return args
+
+
+def model_source(args: argparse.Namespace, role: str) -> tuple[str, Path | None]:
+    """(name, weights) for models.depth.depth_model. role: teacher or depth_model; --depth-weights belongs to the depth
+    model, and to the teacher where both are the same model. `small` is the network that the stage `photographs` trains.
+    Raises UserError naming that command if it was not run."""
+    name = getattr(args, role)
+    if name == "small":
+        path = args.layout.run(run_name("depth_estimator", "photographs")) / "best.pt"
+        if not path.exists():
+            raise UserError(f"{path} is missing; run first: python depth_estimator.py photographs --train "
+                            f"--preset {args.preset}")  # fmt: skip
+        return str(path), None
+    return name, args.depth_weights if role == "depth_model" or args.teacher == args.depth_model else None

@@ -1,0 +1,119 @@
+"""Depth of comics without any translation: a depth model as it is, or with its BatchNorm statistics estimated on comics."""
+
+import zlib
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from comics_depth.data import image_tensor
+from comics_depth.files import UserError, read_image, run_main, write_json
+from comics_depth.inference import as_predictor, predict_frames
+from comics_depth.layout import read_names, run_name
+from comics_depth.options import command_line, fill, model_source
+from comics_depth.scores import centre_is_nearer, chance, lower_is_nearer
+from comics_depth.stages import CROP, identity
+from comics_depth.training import Run, default_device, file_hash, finished_run, save_checkpoint
+from models.depth import DepthModel, depth_model
+
+# rules that need no network; the random one is drawn from the frame itself, so that it is the same on every machine
+REFERENCES = {
+    "lower_is_nearer": lambda image: lower_is_nearer(*image.shape[:2]),
+    "centre_is_nearer": lambda image: centre_is_nearer(*image.shape[:2]),
+    "chance": lambda image: chance(*image.shape[:2], np.random.default_rng(zlib.crc32(image))),
+}
+
+EXAMPLES = """\
+  python baseline.py no_batchnorm_trick --generate_depth_images
+  python baseline.py batchnorm_trick --train --generate_depth_images
+  python baseline.py lower_is_nearer --generate_depth_images"""
+
+
+def main() -> None:
+    parser = command_line(__doc__, EXAMPLES, "tag", "seed", "epochs", "momentum", "depth_model", "depth_weights",
+                          "restart")  # fmt: skip
+    parser.add_argument("variant", choices=("no_batchnorm_trick", "batchnorm_trick", *REFERENCES))
+    parser.add_argument(
+        "--train", "-t", action="store_true", help="estimate the BatchNorm statistics on training frames"
+    )
+    parser.add_argument("--generate_depth_images", "--generate-depth-images", "-gdi", action="store_true",
+                        help="depth of every validation and test frame")  # fmt: skip
+    parser.add_argument("--floats", action="store_true", help="write exact floats (.npy) beside each prediction")
+    args = parser.parse_args()
+    if not (args.train or args.generate_depth_images):
+        parser.error("nothing to do: choose --train or --generate_depth_images")
+    if args.train and args.variant != "batchnorm_trick":
+        parser.error(f"{args.variant} has nothing to train; only batchnorm_trick has")
+    fill(args, "baseline")
+    run = run_name("baseline", args.variant, args.tag)
+    if args.dry_run:
+        doing = [name for name in ("train", "generate_depth_images") if getattr(args, name)]
+        print(f"would {', '.join(doing)}: {run}\n  reads {args.layout.frames}\n  writes {args.layout.run(run)}"
+              f" and {args.layout.predictions(run)}")  # fmt: skip
+        return
+    if args.train:
+        estimate_statistics(args, run)
+    if args.generate_depth_images:
+        generate_depth_images(args, run)
+
+
+def student(args) -> tuple[DepthModel, str]:
+    source, weights = model_source(args, "depth_model")
+    return depth_model(source, weights), identity(source, weights)
+
+
+def estimate_statistics(args, run: str) -> None:
+    """Passes over the training frames in training mode, one at a time, without loss or gradient, so that the running
+    statistics of BatchNorm (Ioffe and Szegedy 2015) become those of comics. Validation and test frames are never seen."""
+    model, identifier = student(args)
+    layers = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if not layers:
+        raise UserError(f"--depth-model {args.depth_model} has no BatchNorm layers, so the trick does not apply to it")
+    options = {"depth_model": identifier, "epochs": args.epochs, "momentum": args.momentum, "seed": args.seed,
+               "restart": args.restart}  # fmt: skip
+    record = Run(args.layout.run(run), options)
+    if record.open() is not None:
+        print(f"{record.folder}: finished; nothing to do (--restart redoes it)")
+        return
+    device = default_device()
+    model.to(device).eval()
+    for layer in layers:
+        layer.momentum = args.momentum  # None: cumulative average of all frames
+        layer.train()
+        if args.momentum is None:
+            layer.reset_running_stats()
+    names = read_names(args.layout.frame_list("train"), CROP)
+    order = np.random.default_rng(args.seed)
+    for epoch in range(args.epochs):
+        for name in tqdm(order.permutation(names), desc=f"{run} {epoch + 1}/{args.epochs}", disable=None):
+            with torch.no_grad():
+                model(image_tensor(read_image(args.layout.frame(name)), device))
+    steps = args.epochs * len(names)
+    share = 1.0 if args.momentum is None else 1 - (1 - args.momentum) ** steps
+    save_checkpoint(record.last, {"architecture": {"depth": model.architecture}, "epoch": args.epochs,
+                                  "networks": {"depth": model.state_dict()}})  # fmt: skip
+    record.log({"epoch": args.epochs, "step": steps, "share_replaced": share, "finished": True})
+    write_json(record.folder / "statistics.json", {"frames": len(names), "share_replaced": share})
+    print(f"{run}: {len(layers)} BatchNorm layers, {steps} frames, {share:.1%} of the statistics replaced")
+
+
+def generate_depth_images(args, run: str) -> None:
+    if args.variant in REFERENCES:
+        rule = REFERENCES[args.variant]
+        predict_frames(
+            args.layout, run, lambda image: rule(*image.shape[:2]), {"rule": args.variant}, floats=args.floats
+        )
+        return
+    if args.variant == "batchnorm_trick":
+        checkpoint = finished_run(args.layout.run(run), "python baseline.py batchnorm_trick --train")
+        model, made_by = depth_model(str(checkpoint)), file_hash(checkpoint)
+    else:
+        model, made_by = student(args)
+    predict_frames(
+        args.layout, run, as_predictor(model, default_device()), {"depth_model": made_by}, floats=args.floats
+    )
+
+
+if __name__ == "__main__":
+    run_main(main)

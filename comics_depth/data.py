@@ -1,0 +1,202 @@
+"""Datasets: samples {image, depth?, text_mask?, name} whose layers travel together through torchvision transforms."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import ConcatDataset, Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
+
+from comics_depth.files import UserError, read_image
+from comics_depth.predictions import read_depth
+
+Sample = dict[str, torch.Tensor | str]
+
+
+class Layer(tv_tensors.TVTensor):
+    """A float map (1, H, W) that follows its image: resized bilinearly (Mask would take the nearest pixel) and left
+    alone by photometric transforms."""
+
+
+def _follow_image(name: str) -> None:
+    """Gives Layer the geometric kernel that images have."""
+    image_kernel = getattr(functional, f"{name}_image")
+
+    @functional.register_kernel(getattr(functional, name), tv_tensor_cls=Layer)
+    def kernel(layer: Layer, *args, **kwargs) -> Layer:
+        return tv_tensors.wrap(image_kernel(layer.as_subclass(torch.Tensor), *args, **kwargs), like=layer)
+
+
+for _name in ("resize", "crop", "center_crop", "horizontal_flip", "pad"):
+    _follow_image(_name)
+
+
+class EnlargeTo(torch.nn.Module):
+    """Enlarges a sample whose shorter side is under `size` pixels; leaves larger ones as they are."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.resize, self.size = v2.Resize(size, antialias=True), size
+
+    def forward(self, sample: Sample) -> Sample:
+        return self.resize(sample) if min(sample["image"].shape[-2:]) < self.size else sample
+
+
+class RandomGamma(v2.Transform):
+    """image ** gamma with gamma log-uniform in [1 / most, most]; for images in [0, 1]."""
+
+    def __init__(self, most: float = 1.5):
+        super().__init__()
+        self.most = most
+
+    def make_params(self, flat_inputs: list) -> dict:
+        return {"gamma": self.most ** float(torch.empty(1).uniform_(-1, 1))}
+
+    def transform(self, value, params: dict):
+        return functional.adjust_gamma(value, params["gamma"]) if isinstance(value, tv_tensors.Image) else value
+
+
+def random_crops(size: int) -> v2.Transform:
+    """Shorter side resized to `size`, random square crop, flip: what translation and depth train on."""
+    return v2.Compose([v2.Resize(size, antialias=True), v2.RandomCrop(size), v2.RandomHorizontalFlip()])
+
+
+def central_crops(size: int) -> v2.Transform:
+    """The deterministic counterpart of random_crops, for validation and sample pictures."""
+    return v2.Compose([v2.Resize(size, antialias=True), v2.CenterCrop(size)])
+
+
+def text_crops(size: int) -> v2.Transform:
+    """Augmentation of the text-area network (RECIPE: grey .1, brightness and contrast .8, gamma .8, flip .5)."""
+    return v2.Compose(
+        [
+            EnlargeTo(size),
+            v2.RandomCrop(size),
+            v2.RandomGrayscale(0.1),
+            v2.RandomApply([v2.ColorJitter(brightness=0.2, contrast=0.2)], 0.8),
+            v2.RandomApply([RandomGamma()], 0.8),
+            v2.RandomHorizontalFlip(0.5),
+        ]
+    )
+
+
+class Frames(Dataset):
+    """Named images with their layers.
+
+    image, depth, text_mask: functions from a name to a path; a layer whose function is None is an absent key.
+    A text map counts as text from `threshold` on (None keeps it soft). `scale` resizes image and layers when read.
+    The transform's random numbers depend on (seed, epoch, index) alone, so neither the number of workers nor an
+    interruption changes what is drawn.
+    """
+
+    def __init__(
+        self,
+        names: list[str],
+        image: Callable[[str], Path],
+        *,
+        depth: Callable[[str], Path] | None = None,
+        text_mask: Callable[[str], Path] | None = None,
+        transform: Callable[[Sample], Sample] | None = None,
+        threshold: float | None = 0.5,
+        scale: float = 1.0,
+        seed: int = 0,
+    ):
+        if not names:
+            raise UserError("no images to read: the list of names is empty")
+        self.names, self.image, self.depth, self.text_mask = names, image, depth, text_mask
+        self.transform, self.threshold, self.scale, self.seed, self.epoch = transform, threshold, scale, seed, 0
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Sample:
+        """{image (3, H, W) in [0, 1], depth? (1, H, W) inverse depth, text_mask? (1, H, W) in [0, 1], name}."""
+        name = self.names[index]
+        pixels = read_image(self.image(name))
+        sample = {"image": tv_tensors.Image(_tensor(pixels.transpose(2, 0, 1) / np.float32(255)))}
+        if self.depth:
+            sample["depth"] = Layer(_tensor(read_depth(self.depth(name))[None]))
+        if self.text_mask:
+            soft = read_image(self.text_mask(name))[None, ..., 0] / np.float32(255)
+            sample["text_mask"] = Layer(_tensor(soft if self.threshold is None else soft >= self.threshold))
+        if {layer.shape[-2:] for layer in sample.values()} != {pixels.shape[:2]}:
+            shapes = {key: tuple(layer.shape[-2:]) for key, layer in sample.items()}
+            raise UserError(f"{name}: image and layers differ in size: {shapes}")
+        if self.scale != 1:
+            size = [max(1, round(side * self.scale)) for side in pixels.shape[:2]]
+            sample = v2.Resize(size, antialias=True)(sample)
+        if self.transform:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(np.random.default_rng((self.seed, self.epoch, index)).integers(2**62)))
+                sample = self.transform(sample)
+        return {key: layer.as_subclass(torch.Tensor).contiguous() for key, layer in sample.items()} | {"name": name}
+
+
+class JoinedFrames(ConcatDataset):
+    """Frames of several sources, one after the other."""
+
+    def __init__(self, parts: list[Frames]):
+        super().__init__(parts)
+        self.seed = parts[0].seed
+
+    @property
+    def epoch(self) -> int:
+        return self.datasets[0].epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        for part in self.datasets:
+            part.epoch = epoch
+
+
+class PairedDomains(Dataset):
+    """{natural: sample, comics: sample}: every photograph once an epoch, each with a random comics frame; without
+    comics, {natural: sample}."""
+
+    def __init__(self, natural: Frames | JoinedFrames, comics: Frames | None):
+        self.natural, self.comics = natural, comics
+
+    @property
+    def epoch(self) -> int:
+        return self.natural.epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self.natural.epoch = epoch
+        if self.comics:
+            self.comics.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.natural)
+
+    def __getitem__(self, index: int) -> dict[str, Sample]:
+        pair = {"natural": self.natural[index]}
+        if self.comics:
+            random = np.random.default_rng((self.natural.seed, self.epoch, index))
+            pair["comics"] = self.comics[int(random.integers(len(self.comics)))]
+        return pair
+
+
+def _tensor(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def image_tensor(image: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
+    """uint8 (H, W, 3) as float (1, 3, H, W) in [0, 1]."""
+    return _tensor(image.transpose(2, 0, 1)[None] / np.float32(255)).to(device)
+
+
+def image_array(images: torch.Tensor) -> np.ndarray:
+    """Float (3, H, W) in [0, 1] as uint8 (H, W, 3)."""
+    return (images.clamp(0, 1) * 255 + 0.5).byte().permute(1, 2, 0).cpu().numpy()
+
+
+def label(image: np.ndarray, text: str) -> np.ndarray:
+    """The picture with a line of text above it."""
+    band = np.full((18, image.shape[1], 3), 255, np.uint8)
+    cv2.putText(band, text, (2, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.vstack([band, image])

@@ -1,0 +1,60 @@
+"""Predictions of a network for every frame, written to disk and never mixed with those of another network."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from comics_depth.data import image_tensor
+from comics_depth.files import read_image, read_json, write_image, write_json
+from comics_depth.layout import Layout, read_names
+from comics_depth.predictions import preview, write_depth
+
+
+def predict_frames(
+    layout: Layout,
+    run: str,
+    predict: Callable[[np.ndarray], np.ndarray],
+    provenance: dict,
+    *,
+    splits: tuple[str, ...] = ("validation", "test"),
+    floats: bool = False,
+    previews: bool = True,
+) -> Path:
+    """Writes inverse depth of every frame of the splits, with or without an ordering, and returns the folder.
+
+    predict: RGB uint8 (H, W, 3) -> inverse depth (H, W). `provenance` says what made them (names, hashes); frames made
+    by the same are skipped, those of another are made again. `previews` adds colour pictures in `previews/`.
+    """
+    folder = layout.predictions(run)
+    names = [name for split in splits
+             for name in read_names(layout.frame_list(split), "python datasets_preparation.py --crop_frames")]  # fmt: skip
+    note = folder / "made_by.json"
+    if not note.exists() or read_json(note) != provenance:
+        for name in names:
+            (folder / f"{name}.png").unlink(missing_ok=True)
+        write_json(note, provenance)
+    missing = [name for name in names if not (folder / f"{name}.png").exists()]
+    if not missing:
+        print(f"{folder}: {len(names)} predictions are there already; nothing to do")
+        return folder
+    for name in tqdm(missing, desc=f"depth of frames, {run}", disable=None):
+        depth = predict(read_image(layout.frame(name)))
+        write_depth(folder / f"{name}.png", depth, floats)
+        if previews:
+            write_image(folder / "previews" / f"{name}.jpg", preview(depth), quality=85)
+    print(f"{folder}: {len(missing)} predictions written, {len(names) - len(missing)} were there")
+    return folder
+
+
+def as_predictor(model: torch.nn.Module, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
+    """RGB uint8 (H, W, 3) -> inverse depth (H, W), by a model of the DepthModel contract."""
+    model.eval().to(device)
+
+    @torch.inference_mode()
+    def predict(image: np.ndarray) -> np.ndarray:
+        return model(image_tensor(image, device))[0].float().cpu().numpy()
+
+    return predict

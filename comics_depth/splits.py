@@ -1,0 +1,101 @@
+"""Who is in which split: drawn once from a seed, by page or photograph, and kept from then on."""
+
+import random
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from comics_depth.files import IMAGE_SUFFIXES, UserError, header_size, list_images, write_text
+from comics_depth.layout import SPLITS, Layout, read_manifest, read_names
+
+PAGE_SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+TEXT_SHARES = {"train": 0.8, "validation": 0.2}
+PHOTOGRAPH_SHARES = {"train": 0.9, "validation": 0.1}
+
+
+def seeded_split(
+    names: Iterable[str], shares: Mapping[str, float], seed: int, fixed: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Name -> split, in sorted order. Names in `fixed` keep theirs and count towards the shares; of the others, the
+    held-aside splits get what they lack (at least one name each while there are enough) and train the rest."""
+    names = sorted(set(names))
+    split = {name: fixed[name] for name in names if fixed and name in fixed}
+    free = [name for name in names if name not in split]
+    random.Random(seed).shuffle(free)
+    spare = len(free) - ("train" not in split.values())  # train is not to be left empty
+    for part in list(shares)[1:]:
+        lacking = max(1, round(shares[part] * len(names))) - list(split.values()).count(part)
+        for _ in range(min(lacking, spare)):
+            split[free.pop()] = part
+            spare -= 1
+    split.update(dict.fromkeys(free, "train"))
+    return {name: split[name] for name in names}
+
+
+def image_names(folder: Path) -> dict[str, Path]:
+    """Name (path below `folder` without suffix, with slashes) -> image file. Hidden files are left out. Raises
+    UserError if two files share a name, or a name would not survive in a list of names."""
+    found: dict[str, Path] = {}
+    for path in list_images(folder):
+        relative = path.relative_to(folder)
+        name = relative.with_suffix("").as_posix()
+        if any(part.startswith(".") for part in relative.parts):
+            continue
+        if name in found or name != name.strip() or len(name.splitlines()) != 1:
+            raise UserError(f"{path}: the name {name!r} is taken or no plain name; rename the file")
+        found[name] = path
+    return found
+
+
+def write_lists(lists: Mapping[Path, Iterable[str]]) -> None:
+    """Writes list files, one name a line."""
+    for path, names in lists.items():
+        write_text(path, "".join(f"{name}\n" for name in names))
+
+
+def dcm_split(layout: Layout, seed: int) -> dict[str, str]:
+    """Page -> split as the DCM lists say; {} where there is no DCM. If none of the three lists exists, a seeded
+    80/10/10 split of the pages with boxes is written as these lists. Raises UserError for a page in two lists."""
+    files = {split: layout.dcm_pages(split) for split in SPLITS}
+    missing = [path.name for path in files.values() if not path.exists()]
+    if len(missing) == len(files):
+        drawn = seeded_split(_pages_with_boxes(layout), PAGE_SHARES, seed)
+        if drawn:
+            write_lists({path: [page for page in drawn if drawn[page] == part] for part, path in files.items()})
+        return drawn
+    if missing:
+        raise UserError(f"{layout.dcm}: {', '.join(missing)} missing beside the other lists; an empty file will do")
+    pages: dict[str, str] = {}
+    for split, path in files.items():
+        for name in read_names(path, ""):
+            page = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in IMAGE_SUFFIXES else name
+            if PurePosixPath(page).is_absolute() or ".." in PurePosixPath(page).parts:
+                raise UserError(f"{path}: the page name {name!r} leaves the folder of pages")
+            if pages.setdefault(page, split) != split:
+                raise UserError(f"{path}: page {page} also stands in the list of {pages[page]}; keep one of the two")
+    return pages
+
+
+def _pages_with_boxes(layout: Layout) -> list[str]:
+    return [path.relative_to(layout.dcm_boxes).with_suffix("").as_posix() for path in layout.dcm_boxes.rglob("*.txt")]
+
+
+def known_pages(layout: Layout, seed: int) -> dict[str, str]:
+    """Last part of a page's name -> its split in DCM or among the cropped frames. Where names of several folders end
+    alike the most held-aside split wins, so that a doubtful page is never trained on."""
+    pages = [(entry["page"], entry["split"]) for entry in read_manifest(layout).values()]
+    pages += dcm_split(layout, seed).items()
+    return {PurePosixPath(page).name: part for page, part in sorted(pages, key=lambda item: SPLITS.index(item[1]))}
+
+
+def photograph_split(layout: Layout, seed: int, names: Iterable[str] | None = None) -> dict[str, list[str]]:
+    """{train, validation}: names of the photographs, 90/10, seeded. The lists are written when they are absent and
+    read afterwards; given `names`, exactly these are listed, each in the split it already had."""
+    files = {split: layout.photograph_list(split) for split in PHOTOGRAPH_SHARES}
+    fixed = {name: split for split, path in files.items() if path.exists() for name in read_names(path, "")}
+    if names is None:
+        names = fixed or [name for name, path in image_names(layout.photographs).items() if header_size(path, [])]
+    split = seeded_split(names, PHOTOGRAPH_SHARES, seed, fixed)
+    lists = {part: [name for name in split if split[name] == part] for part in files}
+    if split != dict(sorted(fixed.items())) or not all(path.exists() for path in files.values()):
+        write_lists({files[part]: lists[part] for part in files})
+    return lists

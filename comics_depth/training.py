@@ -1,0 +1,298 @@
+"""The only training loop, and the run folder it fills: config.json, metrics.jsonl, samples/, last.pt, best.pt."""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator, PartialState
+from accelerate.utils import DataLoaderConfiguration, set_seed
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from comics_depth.files import UserError, read_json, write_image, write_json, write_text, written_atomically
+
+# Options that say where and how fast a run computes, not what: they may differ when it is resumed.
+FREE_OPTIONS = {"workers", "dry_run", "restart", "data_root", "runs_root", "layout"}
+
+
+class Objective(Protocol):
+    """What a variant optimises. It owns networks and optimisers and knows nothing of epochs, devices, files or ranks."""
+
+    networks: nn.ModuleDict  # learned, saved
+    frozen: nn.ModuleDict  # used, never learned, not saved
+    optimizers: dict[str, torch.optim.Optimizer]
+    architecture: dict[str, dict]  # what rebuilds each of `networks`
+
+    def steps(self, batch: dict) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+        """Yields (optimiser name, named loss terms) in the order in which they are to be stepped."""
+
+    def state(self) -> dict:
+        """State beyond networks and optimisers (image pools), of tensors and plain values."""
+
+    def load_state(self, state: dict) -> None: ...
+
+
+class Diverged(UserError):
+    """The loss stopped being a finite number."""
+
+
+class Run:
+    """A run folder. Opening an existing one with other options than it was made with is an error, not a mixture."""
+
+    def __init__(self, folder: Path, options: dict[str, Any], inputs: dict[str, Path] | None = None):
+        """options: every option of the command; inputs: files the run depends on, recorded by SHA-256."""
+        self.folder = folder
+        self.restart = bool(options.get("restart"))
+        self.config = {
+            "options": json.loads(
+                json.dumps({k: v for k, v in options.items() if k not in FREE_OPTIONS}, default=str, sort_keys=True)
+            ),
+            "inputs": {name: file_hash(path) for name, path in sorted((inputs or {}).items())},
+        }
+        self.versions = {"python": platform.python_version(), "torch": torch.__version__}
+
+    last = property(lambda self: self.folder / "last.pt")
+    best = property(lambda self: self.folder / "best.pt")
+    metrics = property(lambda self: self.folder / "metrics.jsonl")
+
+    def open(self) -> dict | None:
+        """Makes the folder, or returns the last checkpoint of an interrupted or finished run of the same options."""
+        if self.restart and self.folder.exists():
+            shutil.rmtree(self.folder)
+        if (self.folder / "config.json").exists():
+            found = read_json(self.folder / "config.json")
+            for part in ("options", "inputs"):
+                ours, theirs = self.config[part], found.get(part, {})
+                differing = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
+                if differing:
+                    detail = ", ".join(f"{k}: {theirs.get(k)} there, {ours.get(k)} now" for k in differing)
+                    raise UserError(f"{self.folder} was trained with other {part} ({detail}); "
+                                    "--restart throws it away, --tag NAME keeps both")  # fmt: skip
+        write_json(self.folder / "config.json", {**self.config, "versions": self.versions})
+        return torch.load(self.last, map_location="cpu", weights_only=True) if self.last.exists() else None
+
+    def log(self, record: dict) -> None:
+        """Adds an epoch to metrics.jsonl, dropping what an interrupted run had written for it and for later ones."""
+        kept = [entry for entry in read_metrics(self.folder) if entry["epoch"] < record["epoch"]]
+        write_text(self.metrics, "".join(json.dumps(entry) + "\n" for entry in [*kept, record]))
+
+
+def read_metrics(folder: Path) -> list[dict]:
+    """The records of metrics.jsonl, one an epoch; empty if there is none yet."""
+    path = folder / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def file_hash(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_checkpoint(path: Path, checkpoint: dict) -> None:
+    with written_atomically(path) as temporary:
+        torch.save(checkpoint, temporary)
+
+
+def default_device() -> torch.device:
+    return PartialState().device
+
+
+def finished_run(folder: Path, command: str) -> Path:
+    """The checkpoint to use of a run: best.pt, or last.pt where nothing was chosen. Raises UserError naming `command`
+    if the run is absent or unfinished."""
+    metrics = read_metrics(folder)
+    if not metrics or not metrics[-1].get("finished"):
+        state = "is not finished" if metrics else "does not exist"
+        raise UserError(f"{folder}: this run {state}; run first: {command}")
+    best = folder / "best.pt"
+    return best if best.exists() else folder / "last.pt"
+
+
+def resolved_precision(precision: str) -> str:
+    """`auto` is bf16 where the processor multiplies it in hardware (CUDA from Ampere on, CPUs with AMX), else `no`."""
+    if precision != "auto":
+        return precision
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
+    return "bf16" if getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16") else "no"
+
+
+def fit(
+    objective: Objective,
+    train: Dataset,
+    run: Run,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int = 0,
+    schedule: str = "constant",
+    workers: int | None = None,
+    precision: str = "no",
+    validate: Callable[[torch.device], dict[str, float]] | None = None,
+    monitor: str | None = None,
+    larger_is_better: bool = False,
+    pictures: Callable[[torch.device], np.ndarray] | None = None,
+) -> list[dict]:
+    """Trains `objective` and returns the records of metrics.jsonl.
+
+    `train` gives dicts and has an `epoch` attribute. validate(device) -> {name: value}; the epoch with the best `monitor`
+    of these is kept in best.pt. pictures(device) -> uint8 (H, W, 3), written to samples/ after every epoch.
+    All randomness is a function of (seed, epoch, sample), and last.pt is written after every epoch, so a run that was
+    interrupted and resumed gives the numbers of one that was not. batch_size counts over all processes.
+    """
+    checkpoint = run.open()
+    accelerator = Accelerator(
+        mixed_precision=resolved_precision(precision),
+        dataloader_config=DataLoaderConfiguration(split_batches=True, even_batches=False),
+    )
+    if checkpoint:
+        _restore(objective, checkpoint)
+        if checkpoint["epoch"] >= epochs:
+            accelerator.print(
+                f"{run.folder}: finished ({checkpoint['epoch']} epochs); nothing to do (--restart redoes it)"
+            )
+            return read_metrics(run.folder)
+        accelerator.print(f"{run.folder}: resuming after epoch {checkpoint['epoch']} of {epochs}")
+    device = accelerator.device
+    accelerator.print(f"{run.folder}: {len(train)} samples, {epochs} epochs, batch {batch_size}, on {device}")
+    if accelerator.num_processes > 1 and device.type == "cuda":
+        for name, network in objective.networks.items():
+            objective.networks[name] = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    for networks in (objective.networks, objective.frozen):
+        networks.to(device, memory_format=torch.channels_last)
+    objective.frozen.eval().requires_grad_(False)
+    _move_optimizers(objective, device)
+    optimizers = {name: accelerator.prepare_optimizer(opt) for name, opt in objective.optimizers.items()}
+    rates = {name: opt.param_groups[0]["lr"] for name, opt in objective.optimizers.items()}
+    if checkpoint:
+        rates = checkpoint["rates"]
+    if workers is None:
+        workers = min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
+    best = checkpoint["best"] if checkpoint else None
+    batch_size = min(batch_size, len(train))
+
+    for epoch in range(checkpoint["epoch"] + 1 if checkpoint else 1, epochs + 1):
+        started = time.perf_counter()
+        set_seed(int(np.random.default_rng((seed, epoch)).integers(2**31)))
+        train.epoch = epoch
+        loader = accelerator.prepare_data_loader(
+            DataLoader(
+                train,
+                batch_size,
+                shuffle=True,
+                num_workers=workers,
+                drop_last=True,
+                generator=torch.Generator().manual_seed(seed * 100_003 + epoch),
+            )  # fmt: skip
+        )
+        objective.networks.train()
+        totals: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros((), device=device))
+        curve: list[torch.Tensor] = []
+        bar = tqdm(loader, desc=f"{run.folder.name} {epoch}/{epochs}", disable=None if accelerator.is_main_process else True,
+                   total=len(train) // batch_size, leave=False)  # fmt: skip
+        for step, batch in enumerate(bar):
+            progress = (epoch - 1 + step / (len(train) // batch_size)) / epochs
+            factor = min(1.0, 2 * (1 - progress)) if schedule == "linear" else 1.0
+            for name, losses in _step(
+                accelerator, objective, optimizers, batch, {n: r * factor for n, r in rates.items()}
+            ):
+                for term, value in losses.items():
+                    totals[f"{name}/{term}"] += value
+            curve.append(sum(totals.values()).clone())
+        count = len(train) // batch_size
+        record = {"epoch": epoch, "step": epoch * count, "seconds": 0.0}
+        for term, total in totals.items():
+            record[term] = float(accelerator.reduce(total, "mean")) / count
+        steps = torch.stack(curve).diff(prepend=torch.zeros(1, device=device)).cpu().numpy()
+        if not np.isfinite(steps).all():
+            raise Diverged(f"{run.folder}: the loss is no longer finite in epoch {epoch}; try a lower --lr")
+        _average_buffers(accelerator, objective.networks)
+        objective.networks.eval()
+        if accelerator.is_main_process:
+            with torch.no_grad(), accelerator.autocast():
+                record |= validate(device) if validate else {}
+                picture = pictures(device) if pictures else None
+            if picture is not None:
+                write_image(run.folder / "samples" / f"epoch_{epoch:04d}.jpg", picture, quality=90)
+            record |= {"seconds": round(time.perf_counter() - started, 2), "finished": epoch == epochs}
+            record["curve"] = [float(part.mean()) for part in np.array_split(steps, min(20, len(steps)))]
+            weights = {"architecture": objective.architecture, "epoch": epoch,
+                       "networks": {name: network.state_dict() for name, network in objective.networks.items()}}  # fmt: skip
+            if monitor and (best is None or (record[monitor] > best if larger_is_better else record[monitor] < best)):
+                best = record[monitor]
+                save_checkpoint(run.best, {**weights, monitor: best})
+            optimizer_states = {name: opt.state_dict() for name, opt in objective.optimizers.items()}
+            extra = {"optimizers": optimizer_states, "rates": rates, "best": best, "state": objective.state()}
+            save_checkpoint(run.last, {**weights, **extra})
+            run.log(record)
+            tqdm.write(
+                "  ".join(
+                    f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in record.items() if k != "curve"
+                )
+            )
+        accelerator.wait_for_everyone()
+    return read_metrics(run.folder)
+
+
+def _step(accelerator: Accelerator, objective: Objective, optimizers: dict, batch: dict, rates: dict) -> list:
+    """One batch: steps every optimiser that the objective asks for; returns (name, detached terms) of each."""
+    done = []
+    requests = objective.steps(batch)
+    while True:
+        with accelerator.autocast():
+            request = next(requests, None)
+        if request is None:
+            return done
+        name, losses = request
+        optimizer = optimizers[name]
+        optimizer.zero_grad()
+        accelerator.backward(sum(losses.values()))
+        _average_gradients(accelerator, objective.optimizers[name])
+        for group in objective.optimizers[name].param_groups:
+            group["lr"] = rates[name]
+        optimizer.step()
+        done.append((name, {term: value.detach() for term, value in losses.items()}))
+
+
+def _average_gradients(accelerator: Accelerator, optimizer: torch.optim.Optimizer) -> None:
+    """Averages gradients over processes in one message. DistributedDataParallel would do it during the backward pass,
+    but expects one forward per backward and all parameters in it, and a GAN gives neither."""
+    if accelerator.num_processes == 1:
+        return
+    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    mean = accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), "mean")
+    for gradient, part in zip(gradients, mean.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def _average_buffers(accelerator: Accelerator, networks: nn.Module) -> None:
+    """Running statistics differ between processes; the checkpoint holds their mean."""
+    if accelerator.num_processes > 1:
+        for buffer in networks.buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(accelerator.reduce(buffer, "mean"))
+
+
+def _move_optimizers(objective: Objective, device: torch.device) -> None:
+    """Restored states were loaded on the CPU, before the networks moved."""
+    for optimizer in objective.optimizers.values():
+        for state in optimizer.state.values():
+            state.update({k: v.to(device) for k, v in state.items() if isinstance(v, torch.Tensor) and k != "step"})
+
+
+def _restore(objective: Objective, checkpoint: dict) -> None:
+    for name, network in objective.networks.items():
+        network.load_state_dict(checkpoint["networks"][name])
+    for name, optimizer in objective.optimizers.items():
+        optimizer.load_state_dict(checkpoint["optimizers"][name])
+    objective.load_state(checkpoint["state"])

@@ -1,0 +1,366 @@
+"""Prepares the datasets: pages to frames, text masks, hand-made depth orderings, the teacher's depth of photographs."""
+
+import argparse
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from comics_depth import splits
+from comics_depth.annotations import SVG_CLASSES, Box, SvgPage, clip_box, read_boxes, read_svg
+from comics_depth.files import (
+    UserError,
+    find_image,
+    header_size,
+    parallel_map,
+    read_image,
+    read_json,
+    run_main,
+    write_image,
+    write_json,
+)
+from comics_depth.layout import SPLITS, Layout, legacy_name, read_manifest, read_names
+from comics_depth.options import command_line, fill, model_source
+from comics_depth.predictions import write_depth
+
+EXAMPLES = """\
+  python datasets_preparation.py --crop_frames --generate_text_masks    pages -> frames, text masks, splits
+  python datasets_preparation.py --coco17_depth --teacher MiDaS         photographs -> pseudo-depth
+  python datasets_preparation.py --generate_evaluation                  order points by depth, in a browser
+  python datasets_preparation.py --synthesize --preset demo             draw a world of pages and photographs
+  python datasets_preparation.py --import_domain ~/manga --as comics --data-root data/manga
+Run the same command again to go on where it stopped."""
+
+
+def main() -> None:
+    options = ("seed", "workers", "teacher", "depth_weights", "pages", "photographs", "restart")
+    parser = command_line(__doc__, EXAMPLES, *options)
+    add = parser.add_argument
+    add("-cf", "--crop_frames", action="store_true", help="DCM pages -> an image per frame, lists, manifest")
+    add("-gtm", "--generate_text_masks", action="store_true", help="eBDtheque pages -> frames, text masks, lists")
+    add("-ge", "--generate_evaluation", action="store_true", help="order points of frames by depth, in a browser")
+    add("-cd", "--coco17_depth", action="store_true", help="the teacher's inverse depth of every photograph")
+    add("--synthesize", action="store_true", help="draw the synthetic world in the formats of the datasets")
+    add("--import_domain", type=Path, metavar="FOLDER", help="a plain folder of images stands in for a domain")
+    add("--as", dest="domain", choices=("comics", "natural"), help="which domain --import_domain brings")
+    add("--mask-classes", nargs="+", choices=SVG_CLASSES, default=["Balloon", "Line", "TextArea"],
+        help="SVG classes that count as text (default: Balloon Line TextArea)")  # fmt: skip
+    add("--split", choices=("validation", "test", "both"), default="both",
+        help="frames that --generate_evaluation shows (default: both)")  # fmt: skip
+    add("--host", default="127.0.0.1", help="address of the ordering tool (default: 127.0.0.1)")
+    add("--port", type=int, default=8000, help="port of the ordering tool (default: 8000)")
+    args = parser.parse_args()
+    chosen = [name for name in ACTIONS if getattr(args, name)]
+    if not chosen:
+        parser.error("choose at least one of " + ", ".join(f"--{name}" for name in ACTIONS))
+    if bool(args.import_domain) != bool(args.domain):
+        parser.error("--import_domain FOLDER and --as comics|natural belong together")
+    fill(args, "synthesize" if args.synthesize else "common")
+    for name in chosen:
+        (partial(describe, name) if args.dry_run else ACTIONS[name].run)(args)
+
+
+class Frame(NamedTuple):
+    """A crop to write: its id, what the manifest says of it ({page, box, ...}), and where image and mask go."""
+
+    id: str
+    entry: dict[str, Any]
+    image: Path
+    mask: Path | None = None
+
+    def there(self, manifest: dict[str, dict]) -> bool:
+        """Whether an earlier run wrote it from the same annotation. A mask that the manifest does not know may be of
+        other classes and does not count."""
+        known = manifest.get(self.id, None if self.mask else self.entry)
+        same = known and all(known.get(key) == self.entry.get(key) for key in ("box", "classes"))
+        return bool(same) and self.image.exists() and (self.mask is None or self.mask.exists())
+
+
+class Page(NamedTuple):
+    """A page image, the frames to cut from it and the polygons (of its pixels) that are text."""
+
+    name: str
+    source: Path
+    frames: list[Frame]
+    polygons: Sequence[np.ndarray] = ()
+
+
+def crop_frames(args: argparse.Namespace) -> None:
+    """DCM pages -> frames, train.txt, validation.txt, test.txt and the manifest."""
+    layout, pages, skipped = args.layout, [], []
+    split, note = splits.dcm_split(layout, args.seed), layout.import_note("comics")
+    if note.exists() and not args.restart:
+        raise UserError(f"{layout.cropped} holds an imported domain ({note}); --restart to replace it by DCM's frames")
+    for name in split:
+        source, boxes = find_image(layout.dcm_images, name), layout.dcm_boxes / f"{name}.txt"
+        if source is None or not boxes.exists():
+            skipped.append(f"page {name}: no {'image' if source is None else 'groundtruth file'}")
+        elif size := header_size(source, skipped):
+            found, bad = read_boxes(boxes, size)
+            skipped += bad
+            pages.append(Page(name, source, [dcm_frame(layout, name, source, k, box) for k, box in found]))
+    pages = write_frames(pages, skipped, args, layout.frames, read_manifest(layout))
+    note.unlink(missing_ok=True)
+    save_lists("crop_frames", pages, split, skipped, layout.frame_list, layout.manifest)
+
+
+def dcm_frame(layout: Layout, page: str, source: Path, k: int, box: Box) -> Frame:
+    """Frame k of a page; `image` in its entry is the page image, relative to the data root where it lies there."""
+    image = source.relative_to(layout.data_root) if source.is_relative_to(layout.data_root) else source
+    id = f"{page}_{k}"
+    entry = {"page": page, "box": list(box), "legacy": legacy_name(id), "image": image.as_posix()}
+    return Frame(id, entry, layout.frame(id))
+
+
+def generate_text_masks(args: argparse.Namespace) -> None:
+    """eBDtheque pages -> one image and mask per panel, lists by page, and a manifest."""
+    layout, pages, skipped = args.layout, [], []
+    manifest = read_json(layout.text_manifest) if layout.text_manifest.exists() and not args.restart else {}
+    for path in sorted(layout.ebdtheque_svg.rglob("*.svg")):
+        name, svg = path.relative_to(layout.ebdtheque_svg).with_suffix("").as_posix(), read_svg(path, layout.ebdtheque)
+        skipped += svg.skipped
+        source = svg.image if svg.image.is_file() else find_image(layout.ebdtheque_pages, name)
+        if source is None:
+            skipped.append(f"{path}: its page image {svg.image} is missing")
+        elif size := header_size(source, skipped):
+            pages.append(text_page(layout, name, source, svg, size, args.mask_classes, skipped))
+    # Whatever was drawn before gives way to the lists of DCM, which decide what the depth stages are scored on.
+    fixed, known = {entry["page"]: entry["split"] for entry in manifest.values()}, splits.known_pages(layout, args.seed)
+    pages = write_frames(pages, skipped, args, layout.text_frames, manifest)
+    fixed |= {page.name: known[Path(page.name).name] for page in pages if Path(page.name).name in known}
+    split = splits.seeded_split([page.name for page in pages], splits.TEXT_SHARES, args.seed, fixed)
+    save_lists("generate_text_masks", pages, split, skipped, layout.text_list, layout.text_manifest)
+    for part in {"train", "validation"} - set(split.values()):
+        print(f"  no page is left for {part}: the lists of DCM name nearly all pages of {layout.ebdtheque}")
+
+
+def text_page(
+    layout: Layout, name: str, source: Path, svg: SvgPage, size: tuple[int, int], classes: list[str], skipped: list[str]
+) -> Page:
+    """Panels of a page (without any: the whole page) and its text polygons, in pixels of the image of `size`."""
+    to_pixels = np.divide(size, svg.size or size)[::-1]
+    corners = [panel * to_pixels for panel in svg.polygons["Panel"]] or [np.array([[0, 0], size[::-1]])]
+    frames = []
+    for k, panel in enumerate(corners, start=1):
+        outer = np.concatenate([np.floor(panel.min(0)), np.ceil(panel.max(0))])
+        box = clip_box(tuple(outer.astype(int).tolist()), size)
+        if box is None:
+            skipped.append(f"{source}: panel {k} is empty or outside the page")
+            continue
+        id, entry = f"{name}_{k}", {"page": name, "box": list(box), "classes": sorted(set(classes))}
+        frames.append(Frame(id, entry, layout.text_frame(id), layout.text_mask(id)))
+    return Page(name, source, frames, [polygon * to_pixels for key in classes for polygon in svg.polygons[key]])
+
+
+def import_domain(args: argparse.Namespace) -> None:
+    """Copies a folder of images in, as frames (one a page) or as photographs, with seeded splits. Raises UserError
+    where another domain lies already."""
+    layout, comics, source = args.layout, args.domain == "comics", args.import_domain.resolve()
+    target, note, here = layout.frames if comics else layout.photographs, layout.import_note(args.domain), str(source)
+    if source.is_relative_to(target.resolve()) or target.resolve().is_relative_to(source):
+        raise UserError(f"the folder to import ({source}) and {target} must not lie inside each other")
+    before = read_json(note).get("folder") if note.exists() else None
+    if target.exists() and any(target.iterdir()) and before != here and not (args.restart and (before or comics)):
+        mend = "--restart to replace it" if before or comics else "another --data-root"
+        raise UserError(f"{target} holds another domain{f', from {before}' if before else ''}; use {mend}")
+    pages, skipped = [], []
+    for name, path in splits.image_names(source).items():
+        if size := header_size(path, skipped):
+            frame = dcm_frame(layout, name, layout.frame(f"{name}_1"), 1, (0, 0, size[1], size[0]))
+            pages.append(Page(name, path, [frame if comics else frame._replace(image=target / f"{name}.jpg")]))
+    manifest = read_manifest(layout) if comics and not args.restart else {}
+    if args.restart and not comics:  # lists and depth are those of the photographs that go
+        shutil.rmtree(layout.photograph_depth, ignore_errors=True)
+        for part in splits.PHOTOGRAPH_SHARES:
+            layout.photograph_list(part).unlink(missing_ok=True)
+    write_json(note, {"folder": here})
+    pages = write_frames(pages, skipped, args, target, manifest)
+    if comics:
+        fixed = {entry["page"]: entry["split"] for entry in manifest.values()}
+        split = splits.seeded_split([page.name for page in pages], splits.PAGE_SHARES, args.seed, fixed)
+        save_lists("import_domain", pages, split, skipped, layout.frame_list, layout.manifest)
+    else:
+        lists = splits.photograph_split(layout, args.seed, [page.name for page in pages])
+        report("import_domain", {split: len(names) for split, names in lists.items()}, "photographs", skipped)
+
+
+def write_frames(
+    pages: list[Page], skipped: list[str], args: argparse.Namespace, folder: Path, manifest: dict[str, dict]
+) -> list[Page]:
+    """Cuts the frames that are not there yet, all cores at once; --restart empties `folder` first. Returns the pages
+    that could be read, adds why to `skipped` for the others. Raises UserError if none could."""
+    if args.restart and pages:
+        shutil.rmtree(folder, ignore_errors=True)
+    jobs = [page._replace(frames=[f for f in page.frames if not f.there(manifest)]) for page in pages]
+    reasons = parallel_map(cut_page, jobs, "pages", args.workers)
+    skipped += filter(None, reasons)
+    readable = [page for page, reason in zip(pages, reasons, strict=True) if not reason]
+    if not any(page.frames for page in readable):
+        raise UserError(
+            f"nothing to write to {folder}: {'; '.join(skipped[:3]) or 'no pages found'}; expected the datasets "
+            f"in {args.layout.data_root} as data/README.md says (--data-root), or your own images (--import_domain)"
+        )
+    return readable
+
+
+def cut_page(page: Page) -> str | None:
+    """Writes image (and mask) of every frame of a page; the reason, if the page cannot be read."""
+    if not page.frames:
+        return None
+    try:
+        image = read_image(page.source)
+    except UserError as error:
+        return str(error)
+    mask = text_mask(page.polygons, image.shape[:2])
+    for frame in page.frames:
+        x1, y1, x2, y2 = frame.entry["box"]
+        write_image(frame.image, image[y1:y2, x1:x2])
+        if frame.mask:
+            write_image(frame.mask, mask[y1:y2, x1:x2])
+    return None
+
+
+def text_mask(polygons: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
+    """Union of polygons, borders included: uint8 (H, W), 0 or 255. One at a time, as overlaps would else cancel."""
+    mask = np.zeros(size, np.uint8)
+    for polygon in polygons:
+        sixteenths = np.round(np.clip(polygon, -1e6, 1e6) * 16).astype(np.int32)
+        cv2.fillPoly(mask, [sixteenths], 255, shift=4)
+    return mask
+
+
+def save_lists(
+    what: str, pages: list[Page], split: dict[str, str], skipped: list[str], path: Callable[[str], Path], manifest: Path
+) -> None:
+    """Writes the lists of frame ids and the manifest, after the frames so that they never name one that is missing."""
+    entries = {frame.id: frame.entry | {"split": split[page.name]} for page in pages for frame in page.frames}
+    lists = {part: [id for id, entry in entries.items() if entry["split"] == part] for part in SPLITS}
+    splits.write_lists({path(part): ids for part, ids in lists.items()})
+    write_json(manifest, entries)
+    report(what, {part: len(ids) for part, ids in lists.items()}, f"frames, listed in {manifest.parent}", skipped)
+
+
+def report(what: str, counts: dict[str, int], unit: str, skipped: list[str]) -> None:
+    print(f"{what}: " + ", ".join(f"{part} {count}" for part, count in counts.items()) + f" {unit}")
+    if skipped:
+        print(f"  skipped {len(skipped)}:", *skipped[:20], sep="\n    ")
+        print(f"    ... and {len(skipped) - 20} more\n" if len(skipped) > 20 else "", end="")
+
+
+def coco17_depth(args: argparse.Namespace) -> None:
+    """The teacher's inverse depth of every photograph, in 16 bit with scale and offset, and the photographs' split."""
+    layout, skipped, (name, weights) = args.layout, [], model_source(args, "teacher")
+    photographs = splits.image_names(layout.photographs)
+    teacher = check_teacher(layout, name, weights, args.restart)
+    sizes = {photograph: header_size(path, skipped) for photograph, path in photographs.items()}
+    good = [photograph for photograph, size in sizes.items() if size]
+    todo = [p for p in good if args.restart or header_size(layout.photograph_depth_map(p), []) != sizes[p]]
+    depth_of = load_teacher(name, weights, f"{len(todo)} of {len(good)} photographs") if todo else None
+    if args.restart:
+        shutil.rmtree(layout.photograph_depth, ignore_errors=True)
+    write_json(layout.photograph_teacher, teacher)
+    for photograph in tqdm(todo, desc="photographs", disable=None):
+        try:
+            inverse_depth = depth_of(read_image(photographs[photograph]))
+        except UserError as error:
+            skipped.append(str(error))
+            good.remove(photograph)
+            continue
+        if not np.isfinite(inverse_depth).all():
+            raise UserError(f"{photographs[photograph]}: {name} gave infinite depth; use another --teacher")
+        write_depth(layout.photograph_depth_map(photograph), inverse_depth)
+    if not good:
+        raise UserError(f"{layout.photographs}: no photograph could be read; {skipped[0]}")
+    lists = splits.photograph_split(layout, args.seed, good)
+    report("coco17_depth", {part: len(names) for part, names in lists.items()}, "photographs", skipped)
+
+
+def load_teacher(name: str, weights: Path | None, what: str) -> Callable[[np.ndarray], np.ndarray]:
+    """The teacher as a function: uint8 (H, W, 3) RGB -> inverse depth (H, W)."""
+    import torch  # here, since nothing else in preparation has to wait for it
+
+    from comics_depth.data import image_tensor
+    from models.depth import depth_model
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    print(f"depth of {what} by {name} on {device}", flush=True)
+    model = depth_model(name, weights).to(device).eval()
+
+    @torch.inference_mode()
+    def depth_of(image: np.ndarray) -> np.ndarray:
+        return model(image_tensor(image, device))[0].float().cpu().numpy()
+
+    return depth_of
+
+
+def check_teacher(layout: Layout, name: str, weights: Path | None, restart: bool) -> dict[str, str | None]:
+    """{name, sha256 of its file} of the teacher. Raises UserError if depth of another one lies there already."""
+    file = Path(weights or name)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+    note = layout.photograph_teacher
+    before = read_json(note) if note.exists() else {}
+    same = before.get("sha256") == digest and (digest or before.get("name") == name)
+    if not same and not restart and any(layout.photograph_depth.rglob("*.png")):
+        raise UserError(
+            f"{layout.photograph_depth} holds depth of {before.get('name', 'an unknown teacher')}, not of {name} as it "
+            "is now; teachers are not mixed: --restart computes all of it anew"
+        )
+    return {"name": str(name), "sha256": digest}
+
+
+def synthesize(args: argparse.Namespace) -> None:
+    from comics_depth.world import write_world
+
+    sizes = {"pages": args.pages, "photographs": args.photographs}
+    write_world(args.layout, **sizes, seed=args.seed, workers=args.workers, restart=args.restart)
+
+
+def generate_evaluation(args: argparse.Namespace) -> None:
+    from comics_depth.web import annotate_orderings
+
+    command = "python datasets_preparation.py --crop_frames"
+    chosen = ("validation", "test") if args.split == "both" else (args.split,)
+    frames = [frame for split in chosen for frame in read_names(args.layout.frame_list(split), command)]
+    annotate_orderings(args.layout, frames, host=args.host, port=args.port)
+
+
+class Action(NamedTuple):
+    """A stage of this script: what it runs, and the attributes of Layout (paths) that it reads and writes."""
+
+    run: Callable[[argparse.Namespace], None]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+# In running order: each finds what the ones before it wrote.
+ACTIONS = {
+    "synthesize": Action(synthesize, (), ("dcm", "ebdtheque", "photographs", "photograph_truth", "orderings")),
+    "import_domain": Action(import_domain, (), ()),
+    "crop_frames": Action(crop_frames, ("dcm_images", "dcm_boxes"), ("frames", "manifest")),
+    "generate_text_masks": Action(generate_text_masks, ("ebdtheque_pages", "ebdtheque_svg"), ("text_frames",)),
+    "coco17_depth": Action(coco17_depth, ("photographs",), ("photograph_depth",)),
+    "generate_evaluation": Action(generate_evaluation, ("frames", "manifest"), ("orderings",)),
+}
+
+
+def describe(name: str, args: argparse.Namespace) -> None:
+    """Prints what an action would read, with what is missing, and write."""
+    action, layout = ACTIONS[name], args.layout
+    reads, writes = ([getattr(layout, key) for key in keys] for keys in action[1:])
+    if name == "import_domain":
+        reads, writes = [args.import_domain], [layout.frames if args.domain == "comics" else layout.photographs]
+    print(f"--{name}" + (f", teacher {args.teacher}" if name == "coco17_depth" else ""))
+    for path in reads:
+        print(f"  would read   {path}" + ("" if path.exists() else "  (missing)"))
+    for path in writes:
+        print(f"  would write  {path}")
+
+
+if __name__ == "__main__":
+    run_main(main)

