@@ -81,7 +81,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "teacher": "small",
             "depth_model": "small",
         },
-        "synthesize": {"pages": 60, "photographs": 200},
+        "synthesize": {"pages": 40, "photographs": 160},
         "comics2textareas": {
             "image_size": 128,
             "scale": 0.5,
@@ -95,9 +95,9 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "add_text": {"image_size": 96, "features": 16, "blocks": 3, "epochs": 2, "batch_size": 4, **GAN_PAPER},
         "photographs": {
             "image_size": 128,
-            "epochs": 8,
-            "batch_size": 8,
-            "lr": 1e-3,
+            "epochs": 10,
+            "batch_size": 4,
+            "lr": 3e-4,
             "loss": "ssi",
             "schedule": "linear",
         },

@@ -1,6 +1,6 @@
 """The scenes of the synthetic world: solid shapes in metres, and a camera that sees them with exact depth.
 
-x is right, y up, z away from the viewer. A scene is a list of ellipsoids, boxes and tapered tubes; every shape belongs to
+x is right, y up, z away from the viewer. A scene is a list of ellipsoids, boxes and tapered tubes; every one belongs to
 an object (a person, a house, the ground), and the sky is object 0.
 """
 
@@ -10,16 +10,73 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-SKINS = ((226, 182, 152), (196, 146, 112), (150, 104, 76), (104, 70, 52), (236, 200, 176))
-HAIRS = ((44, 34, 30), (92, 62, 40), (176, 134, 80), (150, 72, 40), (150, 148, 146), (28, 28, 34))
-CLOTHS = ((150, 62, 56), (58, 84, 122), (92, 112, 78), (184, 166, 126), (72, 70, 78), (196, 196, 190), (170, 130, 62),
-          (104, 74, 104), (60, 112, 116), (122, 88, 66))  # fmt: skip
+# Colours to choose from, second colours of the pattern, patterns.
+DARK, WHITE = (44, 42, 44), (214, 206, 192)
+CLOTHS = ((150, 62, 56), (58, 84, 122), (92, 112, 78), (184, 166, 126), (72, 70, 78), (196, 196, 190), (170, 130, 62))
+CLOTHS = (*CLOTHS, (104, 74, 104), (60, 112, 116), (122, 88, 66))
 WALLS = ((186, 172, 150), (156, 96, 78), (174, 150, 116), (148, 150, 152), (196, 184, 170), (126, 116, 110))
-GRASS, ASPHALT, STONE, WOOD, LEAF, BARK = (
-    (112, 126, 70), (104, 102, 102), (150, 144, 134), (138, 102, 68), (78, 104, 54), (92, 74, 58))  # fmt: skip
-GLASS, METAL, PAVING, SAND, DARK = (74, 88, 104), (112, 116, 120), (166, 160, 150), (190, 170, 132), (44, 42, 44)
+MATERIALS: dict[str, tuple[tuple, tuple, tuple]] = {
+    "skin": (((226, 182, 152), (196, 146, 112), (150, 104, 76), (104, 70, 52), (236, 200, 176)), (DARK,), ("",)),
+    "hair": (((44, 34, 30), (92, 62, 40), (176, 134, 80), (150, 72, 40), (150, 148, 146)), (DARK,), ("",)),
+    "iris": (((86, 60, 40), (60, 90, 110), (70, 96, 60)), (DARK,), ("",)),
+    "lip": (((146, 74, 70),), (DARK,), ("",)),
+    "cloth": (CLOTHS, CLOTHS, ("",)),
+    "shirt": (CLOTHS, CLOTHS, ("", "", "stripes")),
+    "striped": (CLOTHS, (WHITE,), ("stripes",)),
+    "feather": (((90, 86, 84), (190, 186, 180), (60, 70, 90)), (DARK,), ("",)),
+    "cow": (((196, 186, 176),), ((70, 54, 46),), ("patches",)),
+    "house": (WALLS, ((74, 88, 104),), ("windows",)),
+    "paper": (WALLS, WALLS, ("", "stripes", "patches")),
+    "bricks": (WALLS, ((120, 112, 104),), ("bricks",)),
+    "roof": (((142, 82, 62), (104, 92, 88)), (DARK,), ("bricks",)),
+    "step": (((150, 144, 134), (138, 102, 68), (190, 170, 132)), (DARK,), ("",)),
+    "frame": (((138, 102, 68), WHITE, WALLS[1]), (DARK,), ("",)),
+    "picture": (CLOTHS, CLOTHS, ("patches",)),
+    "books": (CLOTHS, CLOTHS, ("books",)),
+    "planks": (((138, 102, 68),), ((92, 70, 50),), ("planks",)),
+    "wood": (((138, 102, 68),), (DARK,), ("",)),
+    "stone": (((150, 144, 134),), (DARK,), ("",)),
+    "metal": (((112, 116, 120),), (DARK,), ("",)),
+    "sand": (((190, 170, 132),), (DARK,), ("",)),
+    "dark": ((DARK,), (DARK,), ("",)),
+    "white": (((226, 220, 206),), (DARK,), ("",)),
+    "glass": (((74, 88, 104),), (DARK,), ("",)),
+    "day": (((176, 204, 222),), (DARK,), ("",)),
+    "road": (((104, 102, 102),), (WHITE,), ("road",)),
+    "tiles": (((166, 160, 150), (150, 144, 134)), (DARK,), ("tiles",)),
+    "grass": (((112, 126, 70),), ((146, 144, 84),), ("grass",)),
+    "moss": (((112, 98, 66),), ((84, 92, 54),), ("grass",)),
+    "hill": (((104, 120, 92),), ((90, 104, 84),), ("grass",)),
+    "earth": (((120, 108, 92),), ((100, 90, 78),), ("patches",)),
+    "leaf": (((78, 104, 54),), ((64, 88, 44),), ("leaf",)),
+    "bark": (((92, 74, 58),), (DARK,), ("bark",)),
+    "rock": (((122, 112, 104),), ((98, 90, 84),), ("rock",)),
+    "mushroom": (((166, 60, 44),), (WHITE,), ("patches",)),
+}
+# What would only keep the light out, or lies flat.
+SHADOWLESS = {
+    "ground",
+    "pavement",
+    "path",
+    "wall",
+    "ceiling",
+    "window",
+    "frame",
+    "rock",
+    "lamp",
+    "sign",
+    "banner",
+    "beam",
+}
+CHEST = np.array([[0.165, 0, 0], [0, 0, 0.28], [0, 0.11, 0]])  # half-axes of a torso, the tube's own z upright
 CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float32)
 PAIRS = np.triu_indices(8, 1)
+
+
+class Paint(NamedTuple):
+    colour: tuple
+    second: tuple
+    pattern: str
 
 
 class Shape(NamedTuple):
@@ -48,11 +105,12 @@ class Camera(NamedTuple):
     parallel: bool = False
 
     def rays(self, wobble: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-        """(origins, directions), one (3, H, W) and one (3, 1, 1); a direction has length 1 along forward, so t is depth.
+        """(origins, directions), one (3, H, W) and one (3, 1, 1); a direction is 1 long along forward, so t is depth.
         `wobble` (H, W, 2) moves the rays by pixels: the unsteady hand of who draws."""
-        grid = np.stack(np.meshgrid(np.arange(self.width), np.arange(self.height)), -1) + 0.5 + wobble
-        grid = ((grid - (self.width / 2, self.height / 2)) * (1, -1) / self.scale).astype(np.float32)
-        across = np.tensordot(self.axes[:2].T.astype(np.float32), grid, (1, 2))
+        x, y = np.moveaxis(np.broadcast_to(np.float32(wobble), (self.height, self.width, 2)), 2, 0)
+        x = (x + np.arange(self.width, dtype=np.float32) + 0.5 - self.width / 2) / np.float32(self.scale)
+        y = (self.height / 2 - y - np.arange(self.height, dtype=np.float32)[:, None] - 0.5) / np.float32(self.scale)
+        across = np.tensordot(self.axes[:2].T.astype(np.float32), np.stack([x, y]), 1)
         position, forward = (v.astype(np.float32).reshape(3, 1, 1) for v in (self.position, self.axes[2]))
         return (position + across, forward) if self.parallel else (position, forward + across)
 
@@ -119,7 +177,7 @@ def _normal(shape: Shape, p: np.ndarray) -> np.ndarray:
 
 class View(NamedTuple):
     """What a camera sees, each (H, W[, 3]): depth z (inf: sky), index of the shape (-1: sky), object, world normal,
-    world point, the point in the shape's own axes, and the half-axes of the shape, in metres."""
+    world point, and the point in the shape's own axes, in metres."""
 
     depth: np.ndarray
     index: np.ndarray
@@ -127,7 +185,6 @@ class View(NamedTuple):
     normal: np.ndarray
     point: np.ndarray
     local: np.ndarray
-    half: np.ndarray
 
 
 def nearest(shapes: list[Shape], camera: Camera, wobble: np.ndarray | float = 0.0) -> tuple[np.ndarray, ...]:
@@ -149,27 +206,27 @@ def nearest(shapes: list[Shape], camera: Camera, wobble: np.ndarray | float = 0.
             np.copyto(depth[window[1:]], t, where=won, casting="same_kind")
             np.copyto(index[window[1:]], number, where=won)
     points = origin + np.where(np.isfinite(depth), depth, np.float32(1e4)) * rays
-    return depth, index, points.transpose(1, 2, 0)
+    return depth, index, np.ascontiguousarray(points.transpose(1, 2, 0))
 
 
 def cast(shapes: list[Shape], camera: Camera, wobble: np.ndarray | float = 0.0) -> View:
     """What `camera` sees of the shapes."""
     depth, index, point = nearest(shapes, camera, wobble)
-    normal, local, half = (np.zeros(point.shape, np.float32) for _ in range(3))
-    order = np.argsort(index.ravel(), kind="stable")
+    order = np.argsort(index.ravel().astype(np.int16), kind="stable")  # pixels shape by shape
     ends = np.searchsorted(index.ravel()[order], np.arange(len(shapes) + 1))
+    local, normal = point.reshape(-1, 3)[order], np.zeros((len(order), 3), np.float32)
     for shape, start, end in zip(shapes, ends, ends[1:], strict=False):
         if start == end:
             continue
-        rows, columns = np.divmod(order[start:end], camera.width)
         inverse = np.linalg.inv(shape.axes).astype(np.float32)
-        p = (point[rows, columns] - shape.centre.astype(np.float32)) @ inverse.T
+        p = (local[start:end] - shape.centre.astype(np.float32)) @ inverse.T
         n = _normal(shape, p) @ inverse
-        size = np.linalg.norm(shape.axes, axis=0).astype(np.float32)
-        normal[rows, columns] = n / np.maximum(np.sqrt((n * n).sum(-1, keepdims=True)), 1e-9)
-        local[rows, columns], half[rows, columns] = p * size, size
-    group = np.array([0] + [shape.group for shape in shapes], np.int16)[index + 1]
-    return View(depth, index, group, normal, point, local, half)
+        normal[start:end] = n / np.maximum(np.sqrt(np.einsum("nc,nc->n", n, n)), 1e-9)[:, None]
+        local[start:end] = p * np.linalg.norm(shape.axes, axis=0).astype(np.float32)
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    group = np.array([0, *(shape.group for shape in shapes)], np.int16)[index + 1]
+    return View(depth, index, group, normal[back].reshape(point.shape), point, local[back].reshape(point.shape))
 
 
 def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
@@ -181,572 +238,538 @@ def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarra
 
 
 class Scene:
-    """Shapes, names of the objects, heads (object, centre) that may speak, and where the viewer stands."""
+    """Shapes, names of the objects, heads (object, centre, radius) that may speak, and where the viewer stands."""
 
     def __init__(self, rng: np.random.Generator, drawn: bool = False) -> None:
         self.rng, self.shapes, self.names, self.heads = rng, [], ["sky"], []
         self.head_size = rng.uniform(1.25, 1.6) if drawn else 1.0  # figures in comics have large heads
-        self.position, self.axes, self.focal, self.lamp, self.haze = np.zeros(3), np.eye(3), 1.0, None, 90.0
+        self.position, self.axes, self.focal = np.zeros(3), np.eye(3), 1.0
+        self.lamp, self.haze = None, 90.0  # where indoor light comes from; metres after which the air fades colours
 
     def u(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
 
+    def some(self, low: float, high: float) -> range:
+        return range(int(self.u(low, high + 1)))
+
     def pick(self, options: tuple) -> Any:
         return options[int(self.rng.integers(len(options)))]
 
-    def tint(self, colour: tuple) -> tuple:
-        return tuple(np.clip(np.array(colour) * self.rng.uniform(0.82, 1.15) + self.rng.normal(0, 7, 3), 8, 245))
+    def paint(self, material: str) -> Paint:
+        """A material in one of its colours, a little lighter or darker."""
+        colours, seconds, patterns = MATERIALS[material]
+        tint = lambda colour: tuple(np.clip(np.array(colour) * self.u(0.82, 1.15) + self.rng.normal(0, 7, 3), 8, 245))  # noqa: E731
+        return Paint(tint(self.pick(colours)), tint(self.pick(seconds)), self.pick(patterns))
 
     def new(self, name: str) -> None:
         """The shapes that follow belong to a new object."""
         self.names.append(name)
 
-    def look(self, position: tuple, yaw: float = 0.0, pitch: float = 0.0, focal: float = 0.8, roll: float = 0.0) -> None:
+    def look(self, height: float, yaw: float, pitch: float, focal: float, x: float = 0.0) -> None:
         """Stands the viewer; pitch > 0 looks up, angles in degrees; focal length in units of sqrt(width * height)."""
-        self.position, self.focal = np.array(position, float), focal
-        self.axes = turned(*np.radians((yaw, pitch, roll + self.u(-1.5, 1.5)))).T
+        self.position, self.focal = np.array((x, height, 0.0)), focal
+        self.axes = turned(*np.radians((yaw, pitch, self.u(-1.5, 1.5)))).T
+
+    def seen(self, x: float, y: float, z: float) -> np.ndarray:
+        """The world point at depth z that is seen (x, y) from the middle, in units of sqrt(width * height)."""
+        return self.position + np.array((x * z / self.focal, y * z / self.focal, z)) @ self.axes
 
     def camera(self, height: int, width: int) -> Camera:
         return Camera(self.position, self.axes, self.focal * (height * width) ** 0.5, height, width)
 
-    def put(self, kind: str, centre: Any, axes: Any, colour: tuple, second: tuple = DARK, pattern: str = "",
-            taper: float = 1.0, shadow: bool = True) -> None:  # fmt: skip
-        self.shapes.append(Shape(kind, np.asarray(centre, float), np.asarray(axes, float), colour, second, pattern,
-                                 taper, len(self.names) - 1, shadow))  # fmt: skip
+    def put(self, kind: str, centre: Any, axes: np.ndarray, paint: Paint | str, taper: float = 1.0) -> None:
+        paint = self.paint(paint) if isinstance(paint, str) else paint
+        shadow = self.names[-1] not in SHADOWLESS
+        self.shapes.append(Shape(kind, np.asarray(centre, float), axes, *paint, taper, len(self.names) - 1, shadow))
 
-    def box(self, centre: Any, size: tuple, colour: tuple, yaw: float = 0.0, pitch: float = 0.0, **more: Any) -> None:
-        self.put("box", centre, turned(yaw, pitch) * (np.array(size) / 2), colour, **more)
+    def box(self, centre: Any, size: Any, paint: Paint | str, yaw: float = 0.0, roll: float = 0.0) -> None:
+        self.put("box", centre, turned(yaw, 0, roll) * (np.array(size) / 2), paint)
 
-    def ball(self, centre: Any, radii: Any, colour: tuple, turn: np.ndarray | None = None, **more: Any) -> None:
-        self.put("ball", centre, (np.eye(3) if turn is None else turn) * np.broadcast_to(radii, 3), colour, **more)
+    def ball(self, centre: Any, radii: Any, paint: Paint | str, turn: np.ndarray | None = None) -> None:
+        self.put("ball", centre, (np.eye(3) if turn is None else turn) * np.broadcast_to(radii, 3), paint)
 
-    def tube(self, start: Any, end: Any, radius: float, colour: tuple, flat: float = 1.0, **more: Any) -> None:
-        """From `start` to `end`; `flat` scales the radius along z for a tube that stands upright."""
+    def tube(self, start: Any, end: Any, radius: float, paint: Paint | str, taper: float = 1.0) -> None:
         start, end = np.asarray(start, float), np.asarray(end, float)
         along = (end - start) / 2
         across = np.cross(along, (0, 0, 1) if abs(along[2]) < 0.9 * np.linalg.norm(along) else (1, 0, 0))
-        across /= np.linalg.norm(across)
         other = np.cross(along, across)
-        other /= np.linalg.norm(other)
-        self.put("tube", (start + end) / 2, np.stack([across * radius, other * radius * flat, along], 1), colour, **more)
+        axes = [across / np.linalg.norm(across) * radius, other / np.linalg.norm(other) * radius, along]
+        self.put("tube", (start + end) / 2, np.stack(axes, 1), paint, taper)
+
+    def legs(self, x: float, z: float, wide: float, deep: float, height: float, r: float, paint: Paint | str) -> None:
+        for a, b in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+            self.tube((x + a * wide / 2, 0, z + b * deep / 2), (x + a * wide / 2, height, z + b * deep / 2), r, paint)
 
     # Objects ----------------------------------------------------------------------------------------------------
-    def head(self, centre: np.ndarray, turn: np.ndarray, r: float, skin: tuple, hair: tuple, detail: bool) -> None:
+    def head(self, centre: np.ndarray, turn: np.ndarray, r: float, skin: Paint, detail: bool = True) -> None:
         """A head of height 2.2 r; without detail it is skull and hair."""
-        at = lambda x, y, z: centre + turn @ (np.array([x, y, z]) * r)  # noqa: E731
-        part = lambda place, radii, colour: self.ball(at(*place), np.array(radii) * r, colour, turn)  # noqa: E731
+        hair, wide = self.paint("hair"), 1.0 if self.head_size == 1 else 1.5
+        at = lambda *place: centre + turn @ np.array(place) * r  # noqa: E731
+        part = lambda place, radii, paint: self.ball(at(*place), np.array(radii) * r, paint, turn)  # noqa: E731
+        self.heads.append((len(self.names) - 1, centre, r))
         part((0, 0, 0), (0.82, 1.1, 0.95), skin)
         part((0, 0.28, 0.2), (0.93, 0.95, 1.0), hair)
         if self.u(0, 1) < 0.45:
             part((0, -0.3, 0.42), (0.95, 1.15, 0.62), hair)
         if self.u(0, 1) < 0.2:
-            self.tube(at(0, 0.7, 0.05), at(0, 1.5, 0.1), r * 0.9, self.pick(CLOTHS), taper=0.75)
-            self.tube(at(0, 0.68, 0.0), at(0, 0.76, 0.0), r * 1.45, self.pick(CLOTHS))
+            hat = self.paint("cloth")
+            self.tube(at(0, 0.7, 0.05), at(0, 1.5, 0.1), r * 0.9, hat, taper=0.75)
+            self.tube(at(0, 0.68, 0), at(0, 0.76, 0), r * 1.45, hat)
         if not detail:
             return
-        wide = 1.0 if self.head_size == 1 else 1.5
-        eye, lip, look = self.pick(((86, 60, 40), (60, 90, 110), (70, 96, 60))), self.u(0.03, 0.13), self.u(-0.06, 0.06)
+        look, lip = self.u(-0.06, 0.06), self.u(0.03, 0.13)
         for side in (-1, 1):
-            part((side * 0.34, 0.06, -0.84), (0.16 * wide, 0.115 * wide, 0.09), (236, 234, 228))
-            part((side * 0.34 + look, 0.06, -0.9), (0.075 * wide, 0.085 * wide, 0.06), eye)
-            part((side * 0.34 + look, 0.06, -0.945), (0.04 * wide, 0.045 * wide, 0.03), (16, 14, 14))
+            part((side * 0.34, 0.06, -0.84), (0.16 * wide, 0.115 * wide, 0.09), "white")
+            part((side * 0.34 + look, 0.06, -0.9), (0.075 * wide, 0.085 * wide, 0.06), "iris")
+            part((side * 0.34 + look, 0.06, -0.945), (0.04 * wide, 0.045 * wide, 0.03), "dark")
             part((side * 0.36, 0.3, -0.84), (0.23, 0.045 * wide, 0.09), hair)
-            part((side * 0.82, 0.0, 0.05), (0.1, 0.22, 0.16), skin)
+            part((side * 0.82, 0, 0.05), (0.1, 0.22, 0.16), skin)
         part((0, -0.18, -0.93), (0.11, 0.2, 0.17), skin)
-        part((0, -0.55, -0.76), (0.28, lip, 0.1), (146, 74, 70))
+        part((0, -0.55, -0.76), (0.28, lip, 0.1), "lip")
 
-    def person(self, x: float, z: float, y: float = 0.0, height: float | None = None, yaw: float | None = None,
-               detail: bool | None = None, lean: float = 0.0) -> None:  # fmt: skip
+    def person(self, x: float, z: float, y: float = 0.0, yaw: float | None = None, detail: bool | None = None) -> None:
         """Somebody who stands or walks at (x, y, z); yaw 0 faces -z."""
         self.new("person")
-        rng, k = self.rng, (height or self.u(1.5, 1.9)) / 1.75
-        turn = turned(self.u(-np.pi, np.pi) if yaw is None else yaw, lean)
-        detail = np.hypot(*(np.array((x, z)) - self.position[[0, 2]])) < 7 if detail is None else detail
-        at = lambda a, b, c: np.array([x, y, z]) + turn @ (np.array([a, b, c]) * k)  # noqa: E731
-        skin, hair = self.tint(self.pick(SKINS)), self.tint(self.pick(HAIRS))
-        shirt, legs, shoe = (self.tint(self.pick(CLOTHS)) for _ in range(3))
-        stride, pattern = self.u(-0.28, 0.28), self.pick(("", "", "stripes"))
-        skirt = self.u(0, 1) < 0.3
+        k, turn = self.u(0.86, 1.08), turned(self.u(-np.pi, np.pi) if yaw is None else yaw)
+        detail = np.hypot(x - self.position[0], z - self.position[2]) < 7 if detail is None else detail
+        at = lambda *place: np.array([x, y, z]) + turn @ np.array(place) * k  # noqa: E731
+        skin, shirt, trousers, shoe = (self.paint(name) for name in ("skin", "shirt", "cloth", "cloth"))
+        stride, skirt = self.u(-0.28, 0.28), self.u(0, 1) < 0.3
+        leg = skin if skirt else trousers
         for side in (-1, 1):
             foot, knee = at(side * 0.11, 0.06, side * stride), at(side * 0.1, 0.48, side * stride * 0.45 - 0.04)
-            self.tube(at(side * 0.09, 0.9, 0), knee, 0.085 * k, skin if skirt else legs, taper=0.8)
-            self.tube(knee, foot, 0.066 * k, skin if skirt else legs, taper=0.75)
+            self.tube(at(side * 0.09, 0.9, 0), knee, 0.085 * k, leg, taper=0.8)
+            self.tube(knee, foot, 0.066 * k, leg, taper=0.75)
             self.ball(foot + turn @ (0, -0.01, -0.06 * k), np.array((0.06, 0.055, 0.13)) * k, shoe, turn)
-            out, up = self.u(0.02, 0.2), self.u(0, 1) < 0.15
+            out = self.u(0.02, 0.2)
             shoulder, elbow = at(side * 0.2, 1.4, 0), at(side * (0.25 + out), 1.16, self.u(-0.12, 0.12))
-            hand = at(side * (0.3 + out), 1.6, -0.12) if up else at(side * (0.24 + out * rng.normal(0.6, 0.6)), 0.9, self.u(-0.3, 0.02))  # fmt: skip  # noqa: E501
+            hand = at(side * (0.24 + out * self.u(0, 1.2)), 0.9, self.u(-0.3, 0.02))
+            if self.u(0, 1) < 0.15:  # waves
+                hand = at(side * (0.3 + out), 1.6, -0.12)
             self.tube(shoulder, elbow, 0.064 * k, shirt, taper=0.85)
+            self.tube(elbow, hand, 0.052 * k, skin if shirt.pattern else shirt, taper=0.75)
+            self.ball(hand, 0.055 * k, skin)
             if detail:
                 self.ball(shoulder, 0.073 * k, shirt)
                 self.ball(elbow, 0.055 * k, shirt)
-            self.tube(elbow, hand, 0.052 * k, skin if pattern else shirt, taper=0.75)
-            self.ball(hand, 0.055 * k, skin)
         if skirt:
-            self.tube(at(0, 0.5, 0), at(0, 1.0, 0), 0.28 * k, legs, taper=0.55)
-        chest = np.stack([turn @ (0.165, 0, 0), turn @ (0, 0, 0.11), turn @ (0, 0.28, 0)], 1) * k
-        self.put("tube", at(0, 1.17, 0), chest, shirt, pattern=pattern, second=self.pick(CLOTHS), taper=1.15)
+            self.tube(at(0, 0.5, 0), at(0, 1.0, 0), 0.28 * k, trousers, taper=0.55)
+        self.put("tube", at(0, 1.17, 0), turn @ CHEST * k, shirt, taper=1.15)
         self.ball(at(0, 1.43, 0), np.array((0.2, 0.07, 0.115)) * k, shirt, turn)
-        r = 0.115 * k * self.head_size
         self.tube(at(0, 1.42, 0.01), at(0, 1.56, 0), 0.055 * k, skin)
-        centre = at(0, 1.52, -0.01) + turn @ (0, r * 1.02, 0)
-        self.heads.append((len(self.names) - 1, centre, r))
-        self.head(centre, turn, r, skin, hair, detail)
+        r = 0.115 * k * self.head_size
+        self.head(at(0, 1.52, -0.01) + (0, r * 1.02, 0), turn, r, skin, detail)
 
-    def tree(self, x: float, z: float, height: float, y: float = 0.0, name: str = "tree", blobs: int = 14) -> None:
-        self.new(name)
-        bark, leaf, spread = self.tint(BARK), self.tint(LEAF), height * self.u(0.2, 0.3)
-        self.tube((x, y, z), (x + self.u(-0.05, 0.05) * height, y + height * 0.75, z), height * 0.045, bark, taper=0.5,
-                  pattern="bark", second=DARK)  # fmt: skip
+    def leaves(self, centre: Any, spread: float, count: int, size: float) -> None:
+        leaf = self.paint("leaf")
+        for _ in range(count):
+            self.ball(np.array(centre) + self.rng.normal(0, spread, 3), size * self.u(0.6, 1.3), leaf)
+
+    def tree(self, x: float, z: float, height: float) -> None:
+        self.new("tree")
+        self.tube((x, 0, z), (x + self.u(-0.05, 0.05) * height, height * 0.75, z), height * 0.045, "bark", taper=0.5)
         if self.u(0, 1) < 0.25:  # a fir
-            for level in range(4):
-                self.tube((x, y + height * (0.2 + 0.2 * level), z), (x, y + height * (0.45 + 0.2 * level), z),
-                          spread * (1.2 - 0.25 * level), leaf, taper=0.05, pattern="leaf", second=self.tint(LEAF))  # fmt: skip
-            return
-        for _ in range(blobs):
-            offset = self.rng.normal(0, 0.55, 3) * spread
-            self.ball((x + offset[0], y + height * 0.75 + offset[1] * 0.7, z + offset[2]), spread * self.u(0.3, 0.62),
-                      leaf, pattern="leaf", second=self.tint(LEAF))  # fmt: skip
-
-    def bush(self, x: float, z: float, size: float, y: float = 0.0) -> None:
-        self.new("bush")
-        leaf = self.tint(LEAF)
-        for _ in range(4):
-            self.ball((x + self.u(-1, 1) * size, y + size * self.u(0.1, 0.5), z + self.u(-0.5, 0.5) * size),
-                      size * self.u(0.45, 0.7), leaf, pattern="leaf", second=self.tint(LEAF))  # fmt: skip
-
-    def house(self, x: float, z: float, size: tuple, y: float = 0.0, yaw: float = 0.0, roof: bool = False) -> None:
-        """A building of (width, height, depth); with `roof` a cottage, else a block of windows."""
-        self.new("house")
-        wall, turn = self.tint(self.pick(WALLS)), turned(yaw)
-        self.box((x, y + size[1] / 2, z), size, wall, yaw, pattern="windows", second=self.tint(GLASS))
-        if roof:
-            slab, up = self.tint((142, 82, 62)), np.array((0, y + size[1] + size[0] * 0.22, 0))
-            for side in (-1, 1):
-                axes = turn @ turned(0, 0, -side * 0.62) * (np.array((size[0] * 0.66, 0.25, size[2] * 1.15)) / 2)
-                self.put("box", (x, 0, z) + up + turn @ (side * size[0] * 0.26, 0, 0), axes, slab, pattern="bricks")
+            leaf, wide = self.paint("leaf"), height * self.u(0.22, 0.36)
+            for n in range(4):
+                low, high = height * (0.2 + 0.2 * n), height * (0.45 + 0.2 * n)
+                self.tube((x, low, z), (x, high, z), wide * (1 - 0.2 * n), leaf, taper=0.05)
         else:
-            self.box((x, y + size[1], z), (size[0] * 1.04, 0.5, size[2] * 1.04), self.tint(STONE), yaw)
+            self.leaves((x, height * 0.75, z), height * 0.13, 14, height * 0.12)
 
-    def car(self, x: float, z: float, yaw: float = 0.0, y: float = 0.0) -> None:
+    def bush(self, x: float, z: float, size: float) -> None:
+        self.new("bush")
+        self.leaves((x, size * 0.3, z), size * 0.4, 5, size * 0.6)
+
+    def house(self, x: float, z: float, size: Any, y: float = 0.0, yaw: float = 0.0, roof: bool = False) -> None:
+        """A building of (width, height, depth); with `roof` a cottage, else a block."""
+        self.new("house")
+        wide, tall, deep = size
+        self.box((x, y + tall / 2, z), size, "house", yaw)
+        if not roof:
+            self.box((x, y + tall, z), (wide * 1.04, 0.5, deep * 1.04), "stone", yaw)
+        for side in (-1, 1) if roof else ():
+            edge = (x, y + tall + wide * 0.22, z) + turned(yaw) @ (side * wide * 0.26, 0, 0)
+            self.box(edge, (wide * 0.66, 0.25, deep * 1.15), "roof", yaw, -side * 0.62)
+
+    def car(self, x: float, z: float, yaw: float = 0.0) -> None:
         self.new("car")
-        paint, turn = self.tint(self.pick(CLOTHS)), turned(yaw)
-        at = lambda *place: np.array((x, y, z)) + turn @ place  # noqa: E731
+        paint, turn = self.paint("cloth"), turned(yaw)
+        at = lambda *place: (x, 0, z) + turn @ place  # noqa: E731
         self.box(at(0, 0.62, 0), (1.75, 0.55, 4.1), paint, yaw)
-        self.box(at(0, 1.12, 0.2), (1.5, 0.5, 2.1), self.tint(GLASS), yaw)
+        self.box(at(0, 1.12, 0.2), (1.5, 0.5, 2.1), "glass", yaw)
         self.box(at(0, 1.4, 0.2), (1.5, 0.1, 2.0), paint, yaw)
         for side in (-1, 1):
             for end in (-1.25, 1.3):
-                self.tube(at(side * 0.7, 0.34, end), at(side * 0.93, 0.34, end), 0.34, DARK)
-                self.tube(at(side * 0.93, 0.34, end), at(side * 0.95, 0.34, end), 0.17, METAL)
-            self.ball(at(side * 0.6, 0.68, -2.05), (0.17, 0.13, 0.06), (230, 222, 190), turn)
+                self.tube(at(side * 0.7, 0.34, end), at(side * 0.93, 0.34, end), 0.34, "dark")
+            self.ball(at(side * 0.6, 0.68, -2.05), (0.17, 0.13, 0.06), "white", turn)
 
-    def lamppost(self, x: float, z: float, side: float = 1.0) -> None:
+    def lamppost(self, x: float, z: float, side: float) -> None:
         self.new("lamppost")
-        self.tube((x, 0, z), (x, 4.4, z), 0.09, METAL, taper=0.6)
-        self.tube((x, 4.4, z), (x + side * 1.1, 4.6, z), 0.05, METAL)
-        self.ball((x + side * 1.1, 4.5, z), (0.3, 0.14, 0.2), (228, 218, 180))
+        self.tube((x, 0, z), (x, 4.4, z), 0.09, "metal", taper=0.6)
+        self.tube((x, 4.4, z), (x + side * 1.1, 4.6, z), 0.05, "metal")
+        self.ball((x + side * 1.1, 4.5, z), (0.3, 0.14, 0.2), "white")
 
-    def flyer(self, place: Any) -> None:
-        """A bird, a balloon or a hanging sign: something with nothing below it."""
-        place = np.asarray(place, float)
-        kind = self.pick(("bird", "balloon"))
-        self.new(kind)
-        if kind == "balloon":
-            self.ball(place, (0.5, 0.62, 0.5), self.tint(self.pick(CLOTHS)), pattern="stripes", second=self.pick(CLOTHS))
-            self.tube(place - (0, 0.6, 0), place - (0.1, 2.2, 0), 0.012, DARK)
+    def flyer(self, place: np.ndarray) -> None:
+        """A bird or a balloon: something with nothing below it."""
+        self.new(self.pick(("bird", "balloon")))
+        if self.names[-1] == "balloon":
+            self.ball(place, (0.5, 0.62, 0.5), "striped")
+            self.tube(place - (0, 0.6, 0), place - (0.1, 2.2, 0), 0.012, "dark")
             return
-        colour, yaw = self.tint(self.pick(((90, 86, 84), (190, 186, 180), (60, 70, 90)))), self.u(-0.6, 0.6)
-        turn = turned(yaw)
-        self.ball(place, (0.16, 0.15, 0.42), colour, turn)
-        self.ball(place + turn @ (0, 0.12, -0.42), 0.13, colour)
-        self.tube(place + turn @ (0, 0.1, -0.5), place + turn @ (0, 0.06, -0.72), 0.05, (206, 150, 60), taper=0.1)
+        feather, turn = self.paint("feather"), turned(self.u(-0.6, 0.6))
+        self.ball(place, (0.16, 0.15, 0.42), feather, turn)
+        self.ball(place + turn @ (0, 0.12, -0.42), 0.13, feather)
+        self.tube(place + turn @ (0, 0.1, -0.5), place + turn @ (0, 0.06, -0.72), 0.05, "sand", taper=0.1)
         for side in (-1, 1):
-            self.ball(place + turn @ (side * 0.55, 0.2, 0.05), (0.5, 0.04, 0.2), colour, turn @ turned(0, 0, side * 0.4))
+            wing = turn @ turned(0, 0, side * 0.4)
+            self.ball(place + turn @ (side * 0.55, 0.2, 0.05), (0.5, 0.04, 0.2), feather, wing)
 
-    def branch(self, distance: float, side: float, rise: float = 0.3) -> None:
-        """A leafy branch that hangs into the picture from above, `distance` metres before the viewer."""
+    def branch(self, chance: float) -> None:
+        """Perhaps a leafy branch that hangs into the picture from above, before everything else."""
+        if self.u(0, 1) > chance:
+            return
         self.new("branch")
-        bark, leaf = self.tint(BARK), self.tint(LEAF)
-        seen = lambda a, b, c: self.position + np.array((a, b, c)) * distance / self.focal @ self.axes  # noqa: E731
-        f = self.focal
-        start, end = seen(side * 0.75, 0.62, f * 1.1), seen(side * self.u(-0.1, 0.15), rise + 0.08, f)
-        self.tube(start, end, 0.07 * distance, bark, taper=0.3, pattern="bark")
+        z, side, leaf = self.u(1.3, 2.6), self.pick((-1, 1)), self.paint("leaf")
+        start, end = self.seen(side * 0.75, 0.6, z * 1.1), self.seen(side * self.u(-0.1, 0.15), self.u(0.2, 0.45), z)
+        self.tube(start, end, 0.03 * z, "bark", taper=0.3)
         for _ in range(22):
-            where = self.u(0.1, 1.05)
-            blob = start + (end - start) * where + self.rng.normal(0, 0.07 * distance, 3)
-            self.ball(blob, distance * self.u(0.03, 0.08), leaf, pattern="leaf", second=self.tint(LEAF))
+            blob = start + (end - start) * self.u(0.1, 1.05) + self.rng.normal(0, 0.045 * z, 3)
+            self.ball(blob, z * self.u(0.03, 0.08), leaf)
 
-    def ground(self, colour: tuple, pattern: str = "", second: tuple = DARK, y: float = 0.0, name: str = "ground") -> None:
-        self.new(name)
-        self.box((0, y - 1, 150), (700, 2, 500), self.tint(colour), pattern=pattern, second=second, shadow=False)
+    def hanging(self, place: np.ndarray, length: float) -> None:
+        self.new("lamp")
+        self.tube(place, place + (0, length, 0), 0.014, "dark")
+        self.tube(place - (0, 0.12, 0), place + (0, 0.1, 0), self.u(0.12, 0.28), "cloth", taper=0.45)
+        self.ball(place - (0, 0.12, 0), 0.07, "white")
+
+    def ground(self, material: str, y: float = 0.0) -> None:
+        self.new("ground")
+        self.box((0, y - 1, 150), (700, 2, 500), material)
 
 
 # Kinds of scene ---------------------------------------------------------------------------------------------------
 def street(s: Scene) -> None:
-    s.look((s.u(-1.5, 1.5), s.u(1.1, 3.4), 0), s.u(-14, 14), s.u(-6, 9), s.u(0.7, 1.0))
-    s.ground(ASPHALT, "road", (206, 200, 186))
+    s.look(s.u(1.1, 3.4), s.u(-14, 14), s.u(-6, 9), s.u(0.7, 1.0), x=s.u(-1.5, 1.5))
+    s.ground("road")
     half = s.u(3.2, 5.0)
     for side in (-1, 1):
         s.new("pavement")
-        s.box((side * (half + 1.6), 0.07, 60), (3.2, 0.14, 130), s.tint(PAVING), pattern="tiles", second=STONE, shadow=False)
+        s.box((side * (half + 1.6), 0.07, 60), (3.2, 0.14, 130), "tiles")
         z = s.u(1, 5)
         while z < 75:
-            wide, tall = s.u(6, 12), s.u(5, 17)
-            s.house(side * (half + 3.2 + 4), z + wide / 2, (8, tall, wide))
+            wide = s.u(6, 12)
+            s.house(side * (half + 7.2), z + wide / 2, (8, s.u(5, 17), wide))
             if z < 30 and s.u(0, 1) < 0.6:
                 s.new("awning")
-                s.box((side * (half + 2.5), s.u(2.7, 3.4), z + wide / 2), (1.9, 0.12, wide * 0.7), s.pick(CLOTHS), pattern="stripes", second=(214, 206, 190))  # fmt: skip  # noqa: E501
+                s.box((side * (half + 2.5), s.u(2.7, 3.4), z + wide / 2), (1.9, 0.12, wide * 0.7), "striped")
             if z < 22 and s.u(0, 1) < 0.5:
                 s.new("sign")
-                s.box((side * (half + 2.3), s.u(3.2, 4.5), z + 0.8), (1.5, 0.9, 0.12), s.pick(CLOTHS), shadow=False)
+                s.box((side * (half + 2.3), s.u(3.2, 4.5), z + 0.8), (1.5, 0.9, 0.12), "cloth")
             z += wide + s.pick((0, 0, 1.5))
-        s.lamppost(side * (half + 0.4), s.u(5, 10), -side)
-        s.lamppost(side * (half + 0.4), s.u(16, 24), -side)
+        for z in (s.u(5, 10), s.u(16, 24)):
+            s.lamppost(side * (half + 0.4), z, -side)
     s.house(0, 84, (40, s.u(8, 20), 8))
-    for _ in range(int(s.u(3, 8))):
-        s.person(s.u(-half - 2, half + 2), s.u(2.6, 6) if s.u(0, 1) < 0.4 else s.u(6, 25), 0.05)
-    for _ in range(int(s.u(1, 4))):
+    for _ in s.some(3, 7):
+        s.person(s.u(-half - 2, half + 2), s.pick((s.u(2.6, 6), s.u(6, 25))), 0.05)
+    for _ in s.some(1, 3):
         s.car(s.pick((-1, 1)) * (half - 1.3), s.u(7, 32), s.pick((0.0, np.pi)))
-    if s.u(0, 1) < 0.5:
-        s.flyer((s.u(-1, 1), s.position[1] + s.u(0.8, 1.5), s.u(2.5, 4)))
+    for _ in s.some(0, 1):
+        s.flyer(s.seen(s.u(-0.3, 0.3), s.u(0.2, 0.4), s.u(2.5, 4)))
 
 
 def field(s: Scene) -> None:
-    s.look((0, s.u(1.0, 3.0), 0), s.u(-10, 10), s.u(-8, 6), s.u(0.7, 1.0))
-    s.ground(GRASS, "grass", (146, 144, 84))
+    s.look(s.u(1.0, 3.0), s.u(-10, 10), s.u(-8, 6), s.u(0.7, 1.0))
+    s.ground("grass")
     for _ in range(5):
         s.new("hill")
-        s.ball((s.u(-160, 160), -8, s.u(110, 220)), (s.u(50, 110), s.u(18, 50), 40), s.tint((104, 120, 92)), pattern="grass", second=(90, 104, 84))  # fmt: skip  # noqa: E501
+        s.ball((s.u(-160, 160), -8, s.u(110, 220)), (s.u(50, 110), s.u(18, 50), 40), "hill")
     s.new("path")
-    s.box((s.u(-2, 2), 0.01, 40), (s.u(1.4, 2.4), 0.03, 90), s.tint(SAND), s.u(-0.2, 0.2), shadow=False)
-    for _ in range(int(s.u(4, 10))):
+    s.box((s.u(-2, 2), 0.01, 40), (s.u(1.4, 2.4), 0.03, 90), "sand", s.u(-0.2, 0.2))
+    for _ in s.some(4, 9):
         s.tree(s.pick((-1, 1)) * s.u(3, 26), s.u(8, 60), s.u(3.5, 8))
     for _ in range(5):
         s.bush(s.pick((-1, 1)) * s.u(2, 10), s.u(5, 25), s.u(0.4, 0.9))
     s.house(s.u(-16, 16), s.u(24, 50), (s.u(6, 9), 4, 8), yaw=s.u(-0.7, 0.7), roof=True)
-    if s.u(0, 1) < 0.6:
+    for _ in s.some(0, 1):
         s.new("fence")
         z = s.u(4, 9)
         for x in np.arange(-9, 9, 1.5):
-            s.tube((x, 0, z), (x, 1.1, z), 0.07, WOOD)
+            s.tube((x, 0, z), (x, 1.1, z), 0.07, "wood")
         for y in (0.45, 0.9):
-            s.box((0, y, z), (18, 0.12, 0.05), s.tint(WOOD))
-    for _ in range(int(s.u(1, 4))):
+            s.box((0, y, z), (18, 0.12, 0.05), "wood")
+    for _ in s.some(1, 3):
         s.person(s.u(-3, 3), s.u(2.6, 12))
-    for _ in range(int(s.u(0, 4))):
+    for _ in s.some(0, 3):
         s.new("cow")
-        x, z, side = s.u(-7, 7), s.u(7, 22), s.pick((-1, 1))
-        s.ball((x, 1.0, z), (0.85, 0.45, 0.4), (196, 186, 176), pattern="patches", second=(70, 54, 46))
-        s.ball((x + side * 1.0, 1.3, z), (0.32, 0.22, 0.18), (196, 186, 176))
-        for a, b in ((-0.5, -0.2), (-0.5, 0.2), (0.5, -0.2), (0.5, 0.2)):
-            s.tube((x + a, 0, z + b), (x + a, 0.9, z + b), 0.09, (176, 166, 156))
-    if s.u(0, 1) < 0.75:
-        s.branch(s.u(1.4, 3), s.pick((-1, 1)), s.u(0.15, 0.35))
-    if s.u(0, 1) < 0.4:
-        s.flyer((s.u(-1, 1), s.position[1] + s.u(0.5, 1.2), s.u(2.5, 5)))
-
-
-def furniture(s: Scene, x: float, z: float) -> None:
-    """A table with things on it, and a chair."""
-    s.new("table")
-    wood, top = s.tint(WOOD), s.u(0.68, 0.8)
-    wide, deep = s.u(0.9, 1.5), s.u(0.6, 0.9)
-    s.box((x, top, z), (wide, 0.06, deep), wood, pattern="planks")
-    for a in (-1, 1):
-        for b in (-1, 1):
-            s.box((x + a * wide * 0.45, top / 2, z + b * deep * 0.42), (0.06, top, 0.06), wood)
-    for _ in range(3):
-        s.new("vessel")
-        a, b, r = x + s.u(-0.4, 0.4) * wide, z + s.u(-0.35, 0.35) * deep, s.u(0.05, 0.09)
-        s.tube((a, top, b), (a, top + r * s.u(2, 5), b), r, s.tint(s.pick(CLOTHS)), taper=s.u(0.5, 1.2))
-    s.new("chair")
-    side, colour = s.pick((-1, 1)), s.tint(s.pick(CLOTHS))
-    x = x + side * (wide / 2 + 0.35)
-    s.box((x, 0.45, z), (0.42, 0.06, 0.42), colour)
-    s.box((x + side * 0.2, 0.75, z), (0.05, 0.6, 0.42), colour)
-    for a in (-1, 1):
-        for b in (-1, 1):
-            s.box((x + a * 0.18, 0.22, z + b * 0.18), (0.05, 0.44, 0.05), colour)
+        x, z, coat = s.u(-7, 7), s.u(7, 22), s.paint("cow")
+        s.ball((x, 1.0, z), (0.85, 0.45, 0.4), coat)
+        s.ball((x + s.pick((-1, 1)), 1.3, z), (0.32, 0.22, 0.18), coat)
+        s.legs(x, z, 1.0, 0.4, 0.9, 0.09, coat)
+    s.branch(0.75)
 
 
 def room(s: Scene) -> None:
     wide, tall, deep = s.u(3.6, 6), s.u(2.5, 3.2), s.u(4.5, 8)
-    s.look((s.u(-0.3, 0.3) * wide, s.u(0.9, 2.1), 0), s.u(-18, 18), s.u(-16, 5), s.u(0.6, 0.85))
+    s.look(s.u(0.9, 2.1), s.u(-18, 18), s.u(-16, 5), s.u(0.6, 0.85), x=s.u(-0.3, 0.3) * wide)
     s.lamp, s.haze = np.array((s.u(-0.5, 0.5), tall - 0.3, deep * 0.5)), None
-    s.ground(s.pick((WOOD, STONE)), s.pick(("planks", "tiles")), (92, 70, 50), name="floor")
-    paper, pattern = s.tint(s.pick(WALLS)), s.pick(("", "stripes", "patches"))
-    walls = (("back wall", (0, tall / 2, deep + 0.05), (wide, tall, 0.1)), ("left wall", (-wide / 2, tall / 2, deep / 2), (0.1, tall, deep + 3)),
-             ("right wall", (wide / 2, tall / 2, deep / 2), (0.1, tall, deep + 3)))  # fmt: skip  # noqa: E501
-    for name, centre, size in walls:
-        s.new(name)
-        s.box(centre, size, paper, pattern=pattern, second=tuple(np.array(paper) * 0.88), shadow=False)
+    s.ground(s.pick(("planks", "tiles")))
+    paper = s.paint("paper")
+    for x, z, size in (
+        (0, deep + 0.05, (wide, tall, 0.1)),
+        *((a * wide / 2, deep / 2, (0.1, tall, deep + 3)) for a in (-1, 1)),
+    ):
+        s.new("wall")
+        s.box((x, tall / 2, z), size, paper)
     s.new("ceiling")
-    s.box((0, tall + 0.05, deep / 2), (wide, 0.1, deep + 3), s.tint((206, 200, 188)), shadow=False)
-    for z in np.arange(1.2, deep, 1.3) if s.u(0, 1) < 0.5 else ():
-        s.box((0, tall - 0.06, z), (wide, 0.14, 0.16), s.tint(WOOD), shadow=False)
+    s.box((0, tall + 0.05, deep / 2), (wide, 0.1, deep + 3), "white")
+    for z in s.pick(((), np.arange(1.2, deep, 1.3))):
+        s.box((0, tall - 0.06, z), (wide, 0.14, 0.16), "wood")
     s.new("window")
-    x = s.u(-0.25, 0.25) * wide
-    s.box((x, tall * 0.58, deep), (1.5, 1.2, 0.1), (196, 190, 176), shadow=False)
+    x, side = s.u(-0.25, 0.25) * wide, s.pick((-1, 1))
+    s.box((x, tall * 0.58, deep), (1.5, 1.2, 0.1), "white")
     for a in (-0.35, 0.35):
-        s.box((x + a, tall * 0.58, deep - 0.03), (0.58, 1.04, 0.1), (176, 204, 222), shadow=False)
+        s.box((x + a, tall * 0.58, deep - 0.03), (0.58, 1.04, 0.1), "day")
     s.new("shelf")
-    side = s.pick((-1, 1))
-    s.box((side * (wide / 2 - 0.2), 0.95, deep * 0.7), (0.36, 1.9, 1.3), s.tint(WOOD), pattern="books", second=CLOTHS[0])
+    s.box((side * (wide / 2 - 0.2), 0.95, deep * 0.7), (0.36, 1.9, 1.3), "books")
     s.new("picture")
-    s.box((-side * (wide / 2 - 0.06), 1.6, deep * s.u(0.4, 0.7)), (0.06, 0.6, 0.8), s.tint(s.pick(CLOTHS)), pattern="patches", second=SAND)  # fmt: skip  # noqa: E501
-    for _ in range(int(s.u(1, 3))):
-        s.new("lamp")
-        a, y, z = s.u(-0.3, 0.3) * wide, tall - s.u(0.5, 0.8), s.u(1.5, deep * 0.6)
-        s.tube((a, y, z), (a, tall, z), 0.015, DARK, shadow=False)
-        s.tube((a, y - 0.12, z), (a, y + 0.12, z), s.u(0.18, 0.3), s.tint(s.pick(CLOTHS)), taper=0.45, shadow=False)
-        s.ball((a, y - 0.12, z), 0.08, (240, 230, 190), shadow=False)
-    furniture(s, s.u(-0.25, 0.25) * wide, s.u(1.9, deep * 0.7))
-    for _ in range(int(s.u(1, 4))):
+    s.box((-side * (wide / 2 - 0.06), 1.6, deep * s.u(0.4, 0.7)), (0.06, 0.6, 0.8), "picture")
+    for _ in s.some(1, 2):
+        y = tall - s.u(0.5, 0.8)
+        s.hanging(np.array((s.u(-0.3, 0.3) * wide, y, s.u(1.5, deep * 0.6))), tall - y)
+    s.new("table")
+    x, z, top, long, broad = s.u(-0.25, 0.25) * wide, s.u(1.9, deep * 0.7), s.u(0.68, 0.8), s.u(0.9, 1.5), s.u(0.6, 0.9)
+    s.box((x, top, z), (long, 0.06, broad), "planks")
+    s.legs(x, z, long * 0.9, broad * 0.85, top, 0.035, "wood")
+    for _ in range(3):
+        s.new("vessel")
+        a, b, r = x + s.u(-0.4, 0.4) * long, z + s.u(-0.35, 0.35) * broad, s.u(0.05, 0.09)
+        s.tube((a, top, b), (a, top + r * s.u(2, 5), b), r, "cloth", taper=s.u(0.5, 1.2))
+    s.new("chair")
+    side, seat = s.pick((-1, 1)), s.paint("cloth")
+    x += side * (long / 2 + 0.35)
+    s.box((x, 0.45, z), (0.42, 0.06, 0.42), seat)
+    s.box((x + side * 0.2, 0.75, z), (0.05, 0.6, 0.42), seat)
+    s.legs(x, z, 0.36, 0.36, 0.45, 0.025, seat)
+    for _ in s.some(1, 3):
         s.person(s.u(-0.4, 0.4) * wide, s.u(1.6, deep - 0.6), yaw=s.u(-1.2, 1.2))
 
 
 def stairs(s: Scene) -> None:
-    count, wide = int(s.u(9, 15)), s.u(2.4, 3.6)
-    rise, tread = 0.18, 0.34
-    down = s.u(0, 1) < 0.4
-    sign, top = (-1, count * rise) if down else (1, 0)
-    s.look((s.u(-0.4, 0.4), s.u(1.2, 1.9) if not down else 1.5, 0), s.u(-12, 12), s.u(-24, -14) if down else s.u(2, 16), s.u(0.6, 0.8))  # fmt: skip  # noqa: E501
-    s.ground(STONE, "tiles", PAVING, y=-top - 0.4 if down else 0.0, name="floor")
-    s.haze = 60.0
-    colour, level = s.tint(s.pick((STONE, WOOD, SAND))), lambda n: sign * rise * n
-    start = 0.5 if down else 1.8
+    """Seen from the foot, or down from the top."""
+    count, wide, down = int(s.u(9, 15)), s.u(2.4, 3.6), s.u(0, 1) < 0.4
+    s.look(*((1.5, s.u(-12, 12), s.u(-24, -14)) if down else (s.u(1.2, 1.9), s.u(-12, 12), s.u(2, 16))), s.u(0.6, 0.8))
+    floor, rise, start, s.haze = (
+        -count * 0.18 - 0.4 if down else 0.0,
+        -0.18 if down else 0.18,
+        0.5 if down else 1.8,
+        60.0,
+    )
+    s.ground("tiles", floor)
+    place = lambda n: (rise * (n if down else n + 1), start + n * 0.34)  # noqa: E731
+    tread, end = s.paint("step"), start + count * 0.34
     for n in range(count):
         s.new("step")
-        s.box((0, level(n + (0 if down else 1)) - 2, start + n * tread + (0 if down else 3)), (wide, 4, tread if down else 6), colour)  # fmt: skip  # noqa: E501
-    end = start + count * tread
+        y, z = place(n)
+        s.box((0, y - 2, z + (0 if down else 3)), (wide, 4, 0.34 if down else 6), tread)
     for side in (-1, 1):
         s.new("wall")
-        s.box((side * (wide / 2 + 0.2), 0, end / 2 + 2), (0.4, 9, end + 8), s.tint(s.pick(WALLS)), pattern="bricks", second=(120, 112, 104), shadow=False)  # fmt: skip  # noqa: E501
+        s.box((side * (wide / 2 + 0.2), 0, end / 2 + 2), (0.4, 9, end + 8), "bricks")
     s.new("rail")
     x = s.pick((-1, 1)) * (wide / 2 - 0.15)
     for n in range(0, count, 2):
-        y = level(n + (0 if down else 1))
-        s.tube((x, y, start + n * tread + 0.15), (x, y + 0.95, start + n * tread + 0.15), 0.03, METAL)
-    s.tube((x, level(0) + 0.95, start), (x, level(count) + 0.95, end), 0.05, WOOD)
-    if not down:
-        s.new("arch")
-        s.box((0, 2.9 + s.u(0, 0.5), s.u(1.6, 2.6)), (wide + 1, 0.6, 0.5), s.tint(STONE), pattern="bricks")
-        s.new("end")
-        s.house(0, end + 8, (14, level(count) + 9, 2))
-    else:
-        s.house(0, end + 12, (30, 9, 4), y=-top - 0.4)
-        if s.u(0, 1) < 0.7:
-            s.new("beam")
-            s.box((0, 2.2, s.u(1.3, 2.4)), (wide + 1, 0.35, 0.4), s.tint(WOOD), shadow=False)
+        y, z = place(n)
+        s.tube((x, y, z + 0.15), (x, y + 0.95, z + 0.15), 0.03, "metal")
+    s.tube((x, place(0)[0] + 0.95, start), (x, place(count)[0] + 0.95, end), 0.05, "wood")
+    s.house(0, end + 10, (24, 9 + count * 0.18, 3), floor)
+    if s.u(0, 1) < 0.8:
+        s.new("beam")
+        s.box((0, 2.3 if down else s.u(2.9, 3.4), s.u(1.5, 2.6)), (wide + 1, 0.5, 0.45), "bricks")
     for n in s.rng.permutation(np.arange(2, count, 2))[: int(s.u(2, 5))]:
-        s.person(s.u(-0.3, 0.3) * wide, start + n * tread + 0.17, level(n + (0 if down else 1)), yaw=s.u(-0.6, 0.6))
-    s.new("lantern")
-    a, z = s.u(-0.8, 0.8), s.u(1.3, 2.2)
-    s.tube((a, 2.2, z), (a, 5, z), 0.015, DARK, shadow=False)
-    s.ball((a, 2.15, z), (0.13, 0.18, 0.13), (226, 196, 130), shadow=False)
+        y, z = place(n)
+        s.person(s.u(-0.3, 0.3) * wide, z + 0.17, y, yaw=s.u(-0.6, 0.6))
+    s.hanging(s.seen(s.u(-0.35, 0.35), s.u(0.2, 0.35), s.u(1.3, 2.4)), 4)
 
 
 def head(s: Scene) -> None:
     s.pick((street, room, forest, field, window))(s)
-    s.names.append("head")
-    z = s.u(0.5, 1.0)
-    turn, r = s.axes.T @ turned(s.u(-0.8, 0.8), s.u(-0.15, 0.15), s.u(-0.2, 0.2)), 0.125 * (1 + s.head_size) / 2
-    centre = s.position + np.array((s.u(-0.28, 0.28) * z / s.focal, s.u(-0.16, 0.1) * z / s.focal, z)) @ s.axes
-    skin, shirt = s.tint(s.pick(SKINS)), s.tint(s.pick(CLOTHS))
-    s.heads.insert(0, (len(s.names) - 1, centre, r))
-    s.head(centre, turn, r, skin, s.tint(s.pick(HAIRS)), True)
-    low = lambda a, b, c: centre + turn @ (np.array((a, b, c)) * r)  # noqa: E731
-    s.tube(low(0, -1.7, 0.2), low(0, -0.6, 0.15), r * 0.45, skin)
-    s.ball(low(0, -2.3, 0.3), np.array((2.2, 0.8, 1.0)) * r, shirt, turn)
-    chest = np.stack([turn @ (1.9 * r, 0, 0), turn @ (0, 0, 0.9 * r), turn @ (0, 2.6 * r, 0)], 1)
-    s.put("tube", low(0, -4.9, 0.3), chest, shirt)
+    s.new("head")
+    turn, r = s.axes.T @ turned(s.u(-0.8, 0.8), s.u(-0.15, 0.15), s.u(-0.2, 0.2)), 0.0625 * (1 + s.head_size)
+    centre, skin, shirt = s.seen(s.u(-0.28, 0.28), s.u(-0.16, 0.1), s.u(0.5, 1.0)), s.paint("skin"), s.paint("cloth")
+    at = lambda *place: centre + turn @ np.array(place) * r  # noqa: E731
+    s.head(centre, turn, r, skin)
+    s.tube(at(0, -1.7, 0.2), at(0, -0.6, 0.15), r * 0.45, skin)
+    s.ball(at(0, -2.3, 0.3), np.array((2.2, 0.8, 1.0)) * r, shirt, turn)
+    s.put("tube", at(0, -4.9, 0.3), turn @ CHEST * 10 * r, shirt)
     for side in (-1, 1):
-        s.tube(low(side * 2.0, -2.35, 0.3), low(side * 2.6, -6.5, 0.1), 0.6 * r, shirt)
-    if s.u(0, 1) < 0.35:  # a hand held up before the face
-        s.new("hand")
+        s.tube(at(side * 2.0, -2.35, 0.3), at(side * 2.6, -6.5, 0.1), 0.6 * r, shirt)
+    for _ in s.some(0, 1):
+        s.new("hand")  # held up before the face
         side = s.pick((-1, 1))
-        palm = low(side * s.u(1.2, 1.7), s.u(-0.9, 0.6), -2.2)
+        palm = at(side * s.u(1.2, 1.7), s.u(-0.9, 0.6), -2.2)
         s.ball(palm, np.array((0.42, 0.5, 0.2)) * r, skin, turn)
-        for finger in (-0.3, -0.1, 0.1, 0.3):
-            s.tube(palm + turn @ (finger * r, 0.3 * r, 0), palm + turn @ (finger * 1.5 * r, 1.05 * r, 0), 0.1 * r, skin)
-        s.tube(palm - turn @ (0, 0.3 * r, 0), low(side * 2.2, -3.6, -1.2), 0.3 * r, shirt, taper=1.3)
+        for a in (-0.3, -0.1, 0.1, 0.3):
+            s.tube(palm + turn @ (a * r, 0.3 * r, 0), palm + turn @ (a * 1.5 * r, 1.05 * r, 0), 0.1 * r, skin)
+        s.tube(palm - turn @ (0, 0.3 * r, 0), at(side * 2.2, -3.6, -1.2), 0.3 * r, shirt, taper=1.3)
 
 
 def crowd(s: Scene) -> None:
-    s.look((0, s.u(1.3, 3.2), 0), s.u(-10, 10), s.u(-9, 4), s.u(0.75, 1.0))
-    s.ground(PAVING, "tiles", STONE)
-    facing = s.pick((0.0, np.pi, None))
-    z = s.u(1.5, 2.4)
+    s.look(s.u(1.3, 3.2), s.u(-10, 10), s.u(-9, 4), s.u(0.75, 1.0))
+    s.ground("tiles")
+    facing, z = s.pick((0.0, np.pi, s.u(0, 6))), s.u(1.5, 2.4)
     while z < 20:
         for _ in range(3 if z < 6 else 2):
-            s.person(s.u(-0.75, 0.75) * (z + 1) / s.focal, z + s.u(-0.3, 0.3), yaw=None if facing is None else facing + s.u(-0.7, 0.7))  # fmt: skip  # noqa: E501
+            s.person(s.u(-0.75, 0.75) * (z + 1) / s.focal, z + s.u(-0.3, 0.3), yaw=facing + s.u(-0.7, 0.7))
         z += s.u(1.0, 1.8)
     for n in range(5):
         s.house(-32 + 16 * n, s.u(28, 45), (14, s.u(8, 20), 8))
     for z in (s.u(1.8, 2.6), s.u(4, 6), s.u(9, 12)):
         s.new("banner")
-        x, y = s.u(-0.5, 0.5) * z, s.position[1] + (0.42 / s.focal + np.tan(np.arcsin(s.axes[2][1]))) * z
-        s.box((x, y, z), (0.55 * z, 0.13 * z, 0.04), s.tint(s.pick(CLOTHS)), s.u(-0.3, 0.3), pattern=s.pick(("stripes", "")), second=SAND, shadow=False)  # fmt: skip  # noqa: E501
-        s.tube((x, y, z), (x, y + 4, z), 0.02, DARK, shadow=False)
+        place = s.seen(s.u(-0.4, 0.4), s.u(0.34, 0.44), z)
+        s.box(place, (0.55 * z, 0.13 * z, 0.04), s.pick(("striped", "cloth")), s.u(-0.3, 0.3))
+        s.tube(place, place + (0, 4, 0), 0.02, "dark")
 
 
 def above(s: Scene) -> None:
-    high = s.u(7, 15)
-    pitch = s.u(-76, -38)
-    s.look((0, high, 0), s.u(-40, 40), pitch, s.u(0.7, 0.95))
-    s.ground(s.pick((PAVING, GRASS, ASPHALT)), s.pick(("tiles", "grass", "tiles")), STONE)
-    hit = high / np.tan(np.radians(-pitch))
-    middle = hit * s.axes[2][[0, 2]] / max(np.linalg.norm(s.axes[2][[0, 2]]), 1e-6)
+    high, pitch = s.u(7, 15), s.u(-76, -38)
+    s.look(high, s.u(-40, 40), pitch, s.u(0.7, 0.95))
+    s.ground(s.pick(("tiles", "grass", "tiles")))
+    forward = s.axes[2][[0, 2]] / np.linalg.norm(s.axes[2][[0, 2]])
+    middle = forward * high / np.tan(np.radians(-pitch))  # where the view meets the ground
     place = lambda spread: middle + s.rng.uniform(-spread, spread, 2) * high  # noqa: E731
-    for _ in range(int(s.u(3, 8))):
+    for _ in s.some(3, 7):
         s.person(*place(0.5), detail=False)
-    for _ in range(int(s.u(2, 5))):
-        s.tree(*place(0.75), s.u(0.3, 0.62) * high, blobs=12)
-    for _ in range(int(s.u(1, 4))):
+    for _ in s.some(2, 4):
+        s.tree(*place(0.75), s.u(0.3, 0.62) * high)
+    for _ in s.some(1, 3):
         s.car(*place(0.6), s.u(0, 6))
-    for _ in range(int(s.u(1, 4))):
-        x, z = place(0.5)
+    for _ in s.some(1, 3):
         s.new("stall")
-        s.box((x, 2.3, z), (2.4, 0.12, 2), s.pick(CLOTHS), s.u(0, 3), s.u(-0.2, 0.2), pattern="stripes", second=(214, 206, 190))  # fmt: skip  # noqa: E501
-        s.box((x, 0.5, z), (1.8, 1, 1), s.tint(WOOD))
-    for _ in range(int(s.u(2, 4))):
+        x, z = place(0.5)
+        s.box((x, 2.3, z), (2.4, 0.12, 2), "striped", s.u(0, 3), s.u(-0.2, 0.2))
+        s.box((x, 0.5, z), (1.8, 1, 1), "wood")
+    for _ in s.some(2, 3):
         angle = s.u(0, 2 * np.pi)
         x, z = middle + np.array((np.sin(angle), np.cos(angle))) * high * s.u(0.75, 0.95)
         s.house(x, z, (s.u(0.5, 0.8) * high, s.u(0.3, 0.75) * high, s.u(0.5, 0.8) * high), yaw=s.u(0, 3))
-    for _ in range(int(s.u(1, 4))):
-        z = s.u(2.2, 0.5 * high)
-        s.flyer(s.position + np.array((s.u(-0.35, 0.35) * z / s.focal, s.u(-0.1, 0.42) * z / s.focal, z)) @ s.axes)
-    if s.u(0, 1) < 0.4:
-        s.branch(s.u(1.5, 2.5), s.pick((-1, 1)), s.u(0.1, 0.4))
+    for _ in s.some(0, 2):
+        s.flyer(s.seen(s.u(-0.35, 0.35), s.u(-0.25, 0.4), s.u(2.2, 0.5 * high)))
+    s.branch(0.4)
 
 
 def below(s: Scene) -> None:
-    s.look((0, s.u(0.3, 0.9), 0), s.u(-25, 25), s.u(14, 42), s.u(0.6, 0.8))
-    s.ground(ASPHALT, "tiles", STONE)
+    s.look(s.u(0.3, 0.9), s.u(-25, 25), s.u(14, 42), s.u(0.6, 0.8))
+    s.ground("tiles")
     forward = s.axes[2][[0, 2]] / np.linalg.norm(s.axes[2][[0, 2]])
-    aside = np.array((forward[1], -forward[0]))
+    place = lambda along, aside: forward * along + np.array((forward[1], -forward[0])) * aside  # noqa: E731
     for side in (-1, 1):
-        for distance in (s.u(7, 11), s.u(16, 26), s.u(32, 45)):
-            x, z = forward * distance + aside * side * s.u(0.35, 0.8) * distance
-            s.house(x, z, (s.u(5, 9), s.u(14, 40), s.u(5, 9)), yaw=s.u(-0.4, 0.4))
-    for _ in range(int(s.u(1, 3))):
-        x, z = forward * s.u(3.5, 8) + aside * s.u(-4, 4)
-        s.tree(x, z, s.u(5, 9), blobs=14)
-    for _ in range(int(s.u(1, 3))):
-        x, z = forward * s.u(1.5, 2.6) + aside * s.u(-0.9, 0.9)
-        s.person(x, z, yaw=s.u(-0.5, 0.5), detail=True)
-    s.lamppost(*(forward * s.u(2.5, 5) + aside * s.u(-2, 2)), s.pick((-1, 1)))
-    for _ in range(int(s.u(1, 4))):
-        z = s.u(2.5, 14)
-        s.flyer(s.position + np.array((s.u(-0.4, 0.4) * z / s.focal, s.u(-0.1, 0.4) * z / s.focal, z)) @ s.axes)
-    if s.u(0, 1) < 0.7:
-        s.branch(s.u(1.3, 2.5), s.pick((-1, 1)), s.u(0.05, 0.3))
+        for away in (s.u(7, 11), s.u(16, 26), s.u(32, 45)):
+            size = (s.u(5, 9), s.u(14, 40), s.u(5, 9))
+            s.house(*place(away, side * s.u(0.35, 0.8) * away), size, yaw=s.u(-0.4, 0.4))
+    for _ in s.some(1, 2):
+        s.tree(*place(s.u(3.5, 8), s.u(-4, 4)), s.u(5, 9))
+    for _ in s.some(1, 2):
+        s.person(*place(s.u(1.5, 2.6), s.u(-0.9, 0.9)), yaw=s.u(-0.5, 0.5))
+    s.lamppost(*place(s.u(2.5, 5), s.u(-2, 2)), s.pick((-1, 1)))
+    for _ in s.some(1, 2):
+        s.flyer(s.seen(s.u(-0.4, 0.4), s.u(-0.1, 0.4), s.u(2.5, 14)))
+    s.branch(0.6)
 
 
 def forest(s: Scene) -> None:
-    s.look((0, s.u(0.7, 2.2), 0), s.u(-10, 10), s.u(-6, 12), s.u(0.65, 0.9))
-    s.ground((112, 98, 66), "grass", (84, 92, 54))
+    s.look(s.u(0.7, 2.2), s.u(-10, 10), s.u(-6, 12), s.u(0.65, 0.9))
+    s.ground("moss")
     s.haze = 26.0
     for _ in range(24):
-        z = s.u(2.2, 9) if s.u(0, 1) < 0.4 else s.u(9, 40)
-        x = s.pick((-1, 1)) * s.u(0.12 * z, 0.75 * z)
         s.new("trunk")
-        r = s.u(0.12, 0.34)
-        s.tube((x, -0.2, z), (x + s.u(-0.5, 0.5), 11, z), r, s.tint(BARK), taper=0.6, pattern="bark", second=DARK)
+        z, r, bark = s.pick((s.u(2.2, 9), s.u(9, 40))), s.u(0.12, 0.34), s.paint("bark")
+        x = s.pick((-1, 1)) * s.u(0.12, 0.75) * z
+        s.tube((x, -0.2, z), (x + s.u(-0.5, 0.5), 11, z), r, bark, taper=0.6)
         for side in (-1, 1):
             y = s.u(2, 5)
-            s.tube((x, y, z), (x + side * s.u(0.8, 1.6), y + s.u(0.3, 1.2), z + s.u(-0.5, 0.5)), r * 0.35, BARK, taper=0.3)
+            s.tube((x, y, z), (x + side * s.u(0.8, 1.6), y + s.u(0.3, 1.2), z), r * 0.35, bark, taper=0.3)
     for _ in range(14):
         s.new("canopy")
         z = s.u(2.5, 22)
-        x, y = s.u(-0.8, 0.8) * z, s.position[1] + (0.5 / s.focal + s.u(0.0, 0.25)) * z
-        colour = s.tint(LEAF)
-        for _ in range(5):
-            s.ball(np.array((x, y, z)) + s.rng.normal(0, 0.1 * z, 3), s.u(0.07, 0.13) * z, colour, pattern="leaf", second=s.tint(LEAF))  # fmt: skip  # noqa: E501
+        s.leaves(s.seen(s.u(-0.6, 0.6), s.u(0.38, 0.6), z), 0.1 * z, 5, 0.1 * z)
     for _ in range(7):
         s.bush(s.u(-6, 6), s.u(3.5, 16), s.u(0.25, 0.7))
     for _ in range(6):
         s.new("mushroom")
         x, z, r = s.u(-3, 3), s.u(1.8, 7), s.u(0.08, 0.22)
-        s.tube((x, 0, z), (x, r * 1.6, z), r * 0.4, (206, 196, 176))
-        s.ball((x, r * 1.6, z), (r, r * 0.7, r), s.tint((166, 60, 44)), pattern="patches", second=(222, 214, 200))
-    for _ in range(int(s.u(1, 4))):
+        s.tube((x, 0, z), (x, r * 1.6, z), r * 0.4, "white")
+        s.ball((x, r * 1.6, z), (r, r * 0.7, r), "mushroom")
+    for _ in s.some(1, 3):
         s.person(s.u(-1.6, 1.6), s.u(2.6, 9))
-    if s.u(0, 1) < 0.6:
-        s.branch(s.u(1.2, 2), s.pick((-1, 1)), s.u(0.1, 0.3))
+    s.branch(0.6)
 
 
 def cave(s: Scene) -> None:
-    s.look((0, s.u(1.0, 1.9), 0), s.u(-14, 14), s.u(-18, 0), s.u(0.6, 0.8))
-    s.ground((120, 108, 92), "patches", (100, 90, 78), name="floor")
-    s.haze, rock, end = None, s.tint((122, 112, 104)), s.u(10, 16)
+    s.look(s.u(1.0, 1.9), s.u(-14, 14), s.u(-18, 0), s.u(0.6, 0.8))
+    s.ground("earth")
+    end, s.haze = s.u(10, 16), None
     s.lamp = np.array((s.u(-0.5, 0.5), 2.2, end * 0.75))
     for z in np.arange(1.6, end, 1.5):
         s.new("rock")
         radius = s.u(2.3, 3.2)
         for angle in np.linspace(-0.25, np.pi + 0.25, 9):
-            place = (radius * np.cos(angle) * 1.1, 0.7 + radius * np.sin(angle) * 0.9, z + s.u(-0.3, 0.3))
-            s.ball(place, np.array((s.u(0.8, 1.2), s.u(0.8, 1.1), s.u(0.9, 1.4))), s.tint(rock), pattern="rock", second=tuple(np.array(rock) * 0.8), shadow=False)  # fmt: skip  # noqa: E501
+            centre = (radius * np.cos(angle) * 1.1, 0.7 + radius * np.sin(angle) * 0.9, z + s.u(-0.3, 0.3))
+            s.ball(centre, (s.u(0.8, 1.2), s.u(0.8, 1.1), s.u(0.9, 1.4)), "rock")
     for _ in range(6):
         s.new("stalactite")
         z = s.u(1.5, end * 0.7)
         x = s.u(-0.45, 0.45) * z
-        s.tube((x, 3.3, z), (x, s.u(1.7, 2.4), z), s.u(0.12, 0.3), s.tint(rock), taper=0.08, pattern="rock", second=rock)
+        s.tube((x, 3.3, z), (x, s.u(1.7, 2.4), z), s.u(0.12, 0.3), "rock", taper=0.08)
     for _ in range(4):
         s.new("stone")
-        s.ball((s.u(-1.8, 1.8), 0.05, s.u(2, 9)), (s.u(0.2, 0.5), s.u(0.15, 0.4), s.u(0.2, 0.5)), s.tint(rock), pattern="rock", second=rock)  # fmt: skip  # noqa: E501
-    for _ in range(int(s.u(1, 4))):
+        s.ball((s.u(-1.8, 1.8), 0.05, s.u(2, 9)), (s.u(0.2, 0.5), s.u(0.15, 0.4), s.u(0.2, 0.5)), "rock")
+    for _ in s.some(1, 3):
         s.person(s.u(-1.3, 1.3), s.u(2.2, end - 2))
-    for _ in range(int(s.u(0, 3))):
-        z = s.u(1.8, 5)
-        s.flyer((s.u(-0.3, 0.3) * z, s.position[1] + 0.3 * z, z))
+    for _ in s.some(0, 2):
+        s.flyer(s.seen(s.u(-0.25, 0.25), s.u(0.1, 0.3), s.u(1.8, 5)))
 
 
 def window(s: Scene) -> None:
-    """A city seen from a room, through a window with plants and a lamp."""
+    """A city seen from a room, through a window with a plant and a lamp."""
     high = s.u(6, 25)
-    s.look((0, high + 1.5, 0), s.u(-8, 8), s.u(-14, 3), s.u(0.7, 0.9))
-    s.ground(ASPHALT, "tiles", STONE)
+    s.look(high + 1.5, s.u(-8, 8), s.u(-14, 3), s.u(0.7, 0.9))
+    s.ground("tiles")
     s.haze = 110.0
     for _ in range(18):
         z = s.u(14, 110)
         s.house(s.u(-0.8, 0.8) * z, z, (s.u(6, 14), s.u(0.3, 1.25) * high + s.u(0, 10), s.u(6, 12)))
     s.new("frame")
-    z, wide, low, top = s.u(1.0, 1.5), s.u(0.42, 0.6), -s.u(0.25, 0.4), s.u(0.3, 0.42)
-    wide, low, top = wide * z / s.focal, low * z / s.focal + high + 1.5, top * z / s.focal + high + 1.5
-    wood = s.tint(s.pick((WOOD, (196, 190, 180), WALLS[1])))
-    for side in (-1, 1):
-        s.box((side * (wide + 1), high + 1.5, z), (2, 6, 0.15), wood, shadow=False)
-    s.box((0, low - 1, z), (4, 2, 0.3), wood, shadow=False)
-    s.box((0, top + 1, z), (4, 2, 0.15), wood, shadow=False)
-    if s.u(0, 1) < 0.5:
-        s.box((s.u(-0.3, 0.3) * wide, high + 1.5, z), (0.06, 3, 0.06), wood, shadow=False)
+    z, wood = s.u(1.0, 1.5), s.paint("frame")
+    wide, low, top = (s.u(*limits) * z / s.focal for limits in ((0.42, 0.6), (-0.4, -0.25), (0.3, 0.42)))
+    low, top = low + high + 1.5, top + high + 1.5
+    for centre, size in (
+        ((-wide - 1, high, z), (2, 9, 0.15)),
+        ((wide + 1, high, z), (2, 9, 0.15)),
+        ((0, low - 1, z), (4, 2, 0.3)),
+        ((0, top + 1, z), (4, 2, 0.15)),
+        ((s.u(-3, 0.3) * wide, high, z), (0.06, 9, 0.06)),
+    ):
+        s.box(centre, size, wood)
     s.new("pot")
     x = s.u(-0.7, 0.7) * wide
-    s.tube((x, low, z - 0.1), (x, low + 0.18, z - 0.1), 0.07, s.tint((166, 96, 66)), taper=1.3)
-    for _ in range(5):
-        s.ball((x + s.u(-0.08, 0.08), low + s.u(0.22, 0.36), z - 0.1), s.u(0.04, 0.08), s.tint(LEAF), pattern="leaf", second=LEAF)  # fmt: skip  # noqa: E501
-    s.new("lamp")
-    a, b, c = s.u(-0.6, 0.6) * wide, top - s.u(0.0, 0.15), z - s.u(0.2, 0.45)
-    s.tube((a, b, c), (a, b + 3, c), 0.012, DARK, shadow=False)
-    s.tube((a, b - 0.1, c), (a, b + 0.06, c), 0.12, s.tint(s.pick(CLOTHS)), taper=0.4, shadow=False)
-    if s.u(0, 1) < 0.75:
-        side = s.pick((-1, 1))
-        s.person(side * s.u(0.5, 0.9) * wide, z + s.u(0.35, 1.2), high, yaw=s.u(-0.8, 0.8), detail=True)
-        s.new("balcony")
-        s.box((0, high - 0.1, z + 1.2), (5, 0.2, 2.2), s.tint(STONE))
-    rail = z + 2.2
+    s.tube((x, low, z - 0.1), (x, low + 0.18, z - 0.1), 0.07, "roof", taper=1.3)
+    s.leaves((x, low + 0.28, z - 0.1), 0.05, 6, 0.06)
+    s.hanging(np.array((s.u(-0.6, 0.6) * wide, top - s.u(0, 0.15), z - s.u(0.2, 0.45))), 3)
+    for _ in s.some(0, 2):
+        s.person(s.pick((-1, 1)) * s.u(0.3, 0.9) * wide, z + s.u(0.35, 1.6), high, yaw=s.u(-0.8, 0.8))
+    s.new("balcony")
+    s.box((0, high - 0.1, z + 1.2), (5, 0.2, 2.2), "stone")
     s.new("rail")
     for a in np.arange(-2, 2, 0.25):
-        s.tube((a, high, rail), (a, high + 0.95, rail), 0.018, METAL)
-    s.box((0, high + 0.97, rail), (5, 0.06, 0.08), s.tint(METAL))
-    s.flyer((s.u(-1, 1), high + 1.5 + s.u(0.2, 0.9), s.u(3.5, 7)))
+        s.tube((a, high, z + 2.2), (a, high + 0.95, z + 2.2), 0.018, "metal")
+    s.box((0, high + 0.97, z + 2.2), (5, 0.06, 0.08), "metal")
+    s.flyer(s.seen(s.u(-0.3, 0.3), s.u(0.05, 0.3), s.u(3.5, 7)))
 
 
 KINDS: dict[str, Callable[[Scene], None]] = {
-    "street": street, "field": field, "room": room, "stairs": stairs, "head": head, "crowd": crowd,
-    "from above": above, "from below": below, "forest": forest, "cave": cave, "window": window,
-}  # fmt: skip
+    **{kind.__name__: kind for kind in (street, field, room, stairs, head, crowd, forest, cave, window)},
+    "from above": above,
+    "from below": below,
+}
 
 
 def make_scene(kind: str, rng: np.random.Generator, height: int, width: int, drawn: bool = False) -> Scene:
@@ -754,8 +777,9 @@ def make_scene(kind: str, rng: np.random.Generator, height: int, width: int, dra
     for _ in range(12):
         scene = Scene(rng, drawn)
         KINDS[kind](scene)
-        quick = cast(scene.shapes, scene.camera(height // 5, width // 5))
-        counts = np.bincount(quick.group.ravel(), minlength=len(scene.names))
-        if (counts > quick.group.size * 0.006).sum() >= 5 and (quick.depth < 0.3).mean() < 0.03:
+        depth, index, _ = nearest(scene.shapes, scene.camera(height // 5, width // 5))
+        owner = np.array([0, *(shape.group for shape in scene.shapes)])[index + 1]
+        counts = np.bincount(owner.ravel(), minlength=len(scene.names))
+        if (counts > index.size * 0.006).sum() >= 5 and (depth < 0.3).mean() < 0.03:
             break
     return scene

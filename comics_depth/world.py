@@ -5,10 +5,11 @@ Everything follows from a seed: item number n of a world is the same whatever th
 """
 
 import functools
+import itertools
 import os
 import shutil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import matplotlib
@@ -22,6 +23,7 @@ from comics_depth.predictions import preview, write_depth
 from comics_depth.scenes import KINDS, Camera, Scene, View, cast, make_scene, nearest
 
 VERSION = 1
+WHITE = (255, 255, 255)
 FONTS = ("DejaVuSans-Bold", "DejaVuSans-BoldOblique", "DejaVuSans", "STIXGeneralBolIta", "STIXGeneralBol", "cmss10",
          "DejaVuSerif-BoldItalic", "DejaVuSansMono-Bold")  # fmt: skip
 SAYINGS = (
@@ -31,8 +33,8 @@ SAYINGS = (
     "Everything looks flat here.", "Let us ask her.", "That bird is huge!", "One more page and we are home.",
     "You first.", "Oh no!", "I left the key inside.", "Yes!", "No way!", "Shh!", "Trust me, it is near.",
 )  # fmt: skip
-TELLINGS = ("Meanwhile...", "Later that day", "The next morning", "Far from there", "At the same time", "Nobody knew yet.",
-            "It began like this.", "One hour before")  # fmt: skip
+TELLINGS = ("Meanwhile...", "Later that day", "The next morning", "Far from there", "At the same time",
+            "Nobody knew yet.", "It began like this.", "One hour before")  # fmt: skip
 NOISES = ("BOOM", "CRASH", "WHOOSH", "TOK", "SPLASH", "ZZZ", "BANG", "RRRING", "KRAK", "POW")
 
 
@@ -56,42 +58,42 @@ def _sample(u: np.ndarray, v: np.ndarray, power: float = 1.0) -> np.ndarray:
     return upper * (1 - b) + (noise[bottom, left] * (1 - a) + noise[bottom, right] * a) * b
 
 
+# Pattern: size of a tile of noise in metres, and the height above which the second colour shows.
+BLOTCHES = {"leaf": (1.7, 0.5), "grass": (14, 0.8), "bark": (2, 0.9), "rock": (4, 0.9), "patches": (3, 0.6)}
+JOINTS = {"bricks": (0.25, 0.6), "planks": (0.22, 2.6), "tiles": (1.0, 1.0)}  # height and length of a course in metres
+
+
 def _surface(view: View, scene: Scene, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(pattern code (H, W): 1 where the second colour shows, 2 on thin joints; texture coordinates u, v in metres).
-    Joints finer than two pixels are left out, as the eye does."""
-    box_face = np.abs(view.normal).argmax(-1)
-    u = np.where(box_face == 0, view.point[..., 2], view.point[..., 0])
-    v = np.where(box_face == 1, view.point[..., 2], view.point[..., 1])
+    Joints finer than the picture can show are left out."""
+    face = np.abs(view.normal).argmax(-1)
+    u = np.where(face == 0, view.point[..., 2], view.point[..., 0])
+    v = np.where(face == 1, view.point[..., 2], view.point[..., 1])
     code = np.zeros(view.index.shape, np.uint8)
-    patterns = np.array(["", *[shape.pattern for shape in scene.shapes]])[view.index + 1]
-    pixel = view.depth / camera.scale
-    for pattern in {shape.pattern for shape in scene.shapes} - {""}:
-        here = patterns == pattern
-        if not here.any():
-            continue
-        local, a, b, fine = view.local[here], u[here], v[here], pixel[here]
-        upright = np.abs(view.normal[here][:, 1]) < 0.7
-        if pattern == "windows":
-            side = np.where(np.abs(local[:, 0]) > 0.999 * view.half[here][:, 0], local[:, 2], local[:, 0])
-            first, second = np.mod(side, 2.4) / 2.4, np.mod(local[:, 1], 2.8) / 2.8
-            code[here] = upright & (np.abs(first - 0.5) < 0.22) & (np.abs(second - 0.5) < 0.28)
-        elif pattern in ("bricks", "planks", "tiles"):
-            high, long = {"bricks": (0.25, 0.6), "planks": (0.22, 2.6), "tiles": (1.0, 1.0)}[pattern]
-            row = np.floor(b / high)
-            joint = (np.mod(b / high, 1) * high < np.maximum(0.03, fine)) | (np.mod(a / long + 0.37 * row * (pattern != "tiles"), 1) * long < np.maximum(0.03, fine))
-            code[here] = np.where(joint & (fine * 9 < high), 2, 0)
+    half = np.array([np.linalg.norm(shape.axes, axis=0) for shape in scene.shapes], np.float32)
+    for pattern in sorted({shape.pattern for shape in scene.shapes} - {""}):
+        here = np.array([False, *(shape.pattern == pattern for shape in scene.shapes)])[view.index + 1]
+        (x, y, z), a, b = view.local[here].T, u[here], v[here]
+        if pattern in BLOTCHES:
+            scale, limit = BLOTCHES[pattern]
+            code[here] = _sample(a / scale, b / scale, 2.5) > limit
+        elif pattern in JOINTS:
+            high, long = JOINTS[pattern]
+            fine = view.depth[here] / camera.scale
+            shift = a / long + 0.37 * np.floor(b / high) * (pattern != "tiles")
+            joint = np.minimum(np.mod(b, high), np.mod(shift, 1) * long) < np.maximum(0.03, fine)
+            code[here] = 2 * (joint & (fine * 9 < high))
+        elif pattern == "windows":
+            side = np.where(np.abs(x) > 0.999 * half[view.index[here], 0], z, x)
+            pane = (np.abs(np.mod(side / 2.4, 1) - 0.5) < 0.22) & (np.abs(np.mod(y / 2.8, 1) - 0.5) < 0.28)
+            code[here] = pane & (np.abs(view.normal[here][:, 1]) < 0.7)
         elif pattern == "road":
             code[here] = (np.abs(a) < 0.09) & (np.mod(b, 4) < 2.2)
-        elif pattern == "stripes":
-            width = 0.12 if scene.names[0] and np.ptp(local[:, 1]) < 0.7 else 0.4
-            code[here] = np.mod(np.where(np.abs(local[:, 1]).max() < 0.2, local[:, 2], local[:, 1] if width < 0.4 else a) / width, 1) < 0.5
         elif pattern == "books":
-            column = np.floor(local[:, 2] / 0.07)
-            shelf = np.mod(local[:, 1], 0.38) < 0.06
-            code[here] = np.where(shelf, 0, 1 + (np.mod(column * 7.3, 3) > 1.4))
-        else:
-            scale, limit = {"leaf": (1.7, 0.5), "grass": (14, 0.8), "bark": (2, 0.9), "rock": (4, 0.9), "patches": (3, 0.6)}[pattern]
-            code[here] = _sample(a / scale, b / scale, 2.5) > limit
+            code[here] = np.where(np.mod(y, 0.38) < 0.06, 0, 1 + (np.mod(np.floor(z / 0.07) * 7.3, 3) > 1.4))
+        else:  # stripes round a body (a tube, whose z runs along it), or down a wall or a cloth
+            body = half[view.index[here]].max(1) < 0.4
+            code[here] = np.mod(np.where(body, z / 0.12, a / 0.4), 1) < 0.5
     return code, u, v
 
 
@@ -102,18 +104,17 @@ def _colours(scene: Scene) -> np.ndarray:
 
 
 def _shadow(view: View, scene: Scene, sun: np.ndarray) -> np.ndarray:
-    """1 where something stands between a visible point and the sun, soft at the edge (a shadow map of the near 40 m)."""
-    right = np.cross((0, 1, 0), sun) / np.linalg.norm(np.cross((0, 1, 0), sun))
+    """1 where something stands between a visible point and the sun, soft at the edge (by a shadow map)."""
+    sun, right = sun / np.linalg.norm(sun), np.cross((0, 1, 0), sun) / np.hypot(sun[0], sun[2])
     axes = np.stack([right, np.cross(sun, right), -sun])
     near = np.isfinite(view.depth) & (view.depth < 45)
     middle = np.median(view.point[near], 0) if near.any() else scene.position
     reach = float(np.clip(np.abs(view.point[near] - middle).max() if near.any() else 5, 3, 24))
-    camera = Camera(middle + sun * 80, axes, 150 / reach, 300, 300, parallel=True)
+    camera = Camera(middle + sun * 80, axes, 150.0 / reach, 300, 300, parallel=True)
     seen = nearest([shape for shape in scene.shapes if shape.shadow], camera)[0]
-    relative = view.point - camera.position.astype(np.float32)
-    x, y, z = ((relative @ axis.astype(np.float32)) for axis in axes)
-    depth = cv2.remap(np.minimum(seen, 1e4), x * float(camera.scale) + 149.5, 149.5 - y * float(camera.scale), cv2.INTER_NEAREST,
-                      borderMode=cv2.BORDER_CONSTANT, borderValue=1e4)  # fmt: skip
+    x, y, z = ((view.point - camera.position) @ axes.T).astype(np.float32).transpose(2, 0, 1)
+    x, y = (149.5 + sign * c * np.float32(camera.scale) for sign, c in ((1, x), (-1, y)))
+    depth = cv2.remap(seen, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1e4)
     return cv2.GaussianBlur((z > depth + 0.12 + 1.5 * reach / 150).astype(np.float32), (0, 0), 1.2)
 
 
@@ -127,7 +128,7 @@ def _inverse(view: View) -> np.ndarray:
 
 
 def photograph(kind: str, rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """(RGB uint8 (H, W, 3), inverse depth float32 (H, W)) of a scene with light, shadow, texture, haze, lens and sensor."""
+    """(RGB uint8 (H, W, 3), inverse depth float32 (H, W)) of a scene: light, shadow, texture, haze, lens, noise."""
     scene = make_scene(kind, rng, height, width)
     camera = scene.camera(height * 2, width * 2)
     view = cast(scene.shapes, camera)
@@ -135,23 +136,25 @@ def photograph(kind: str, rng: np.random.Generator, height: int, width: int) -> 
     image = _colours(scene)[view.index + 1, code]
     fine = np.clip(0.03 / np.maximum(view.depth / camera.scale, 1e-4), 0, 1)  # texture fades where it gets too fine
     rough = np.array([0.0, *[0.4 if s.pattern in ("leaf", "bark", "rock", "grass") else 0.1 for s in scene.shapes]])
-    image = image * (1 + rough[view.index + 1] * (0.5 * _sample(u / 6, v / 6) + fine * 0.5 * _sample(u / 0.7, v / 0.7)))[..., None]
+    cloudy = 0.5 * _sample(u / 6, v / 6) + fine * 0.5 * _sample(u / 0.7, v / 0.7)
+    image = image * (1 + rough[view.index + 1] * cloudy)[..., None]
     angle, rise = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.2)
     sun = np.array([np.cos(angle) * np.cos(rise), np.sin(rise), np.sin(angle) * np.cos(rise)])
-    if scene.lamp is None:
-        towards, strength, ambient = sun, rng.uniform(0.6, 1.0), np.array((0.42, 0.45, 0.5))
-    else:
+    towards, strength, ambient = sun, rng.uniform(0.6, 1.0), np.array((0.42, 0.45, 0.5))
+    if scene.lamp is not None:
+        sun, ambient = np.array((0.08, 0.99, 0.12)), np.array((0.5, 0.47, 0.43))
         towards = scene.lamp - view.point
-        distance = np.linalg.norm(towards, axis=-1, keepdims=True)
-        towards, strength, ambient, sun = towards / distance, 1.3 / (1 + (distance[..., 0] / 3.5) ** 2), np.array((0.5, 0.47, 0.43)), np.array((0.08, 1.0, 0.12))
+        distance = np.linalg.norm(towards, axis=-1)
+        towards, strength = towards / distance[..., None], 1.3 / (1 + (distance / 3.5) ** 2)
     lit = np.clip((view.normal * towards).sum(-1), 0, 1) * strength
-    lit *= 1 - (0.85 if scene.lamp is None else 0.55) * _shadow(view, scene, sun / np.linalg.norm(sun))
+    lit *= 1 - (0.85 if scene.lamp is None else 0.55) * _shadow(view, scene, sun)
     image = image * (ambient * (0.7 + 0.3 * view.normal[..., 1:2]) + lit[..., None] * np.array((1.0, 0.95, 0.86)))
     near = np.minimum(1 / view.depth, 3).astype(np.float32)
     closer = np.clip(cv2.GaussianBlur(near, (0, 0), width / 30) / (near + 0.1) - 1, 0, 2)
     image *= 1 - (0.9 * closer * np.exp(-4 * closer))[..., None]  # corners get less light, not what stands far behind
     sky = view.index < 0
-    up = (np.linspace(1, 0, height * 2)[:, None, None] + 0.25 * _sample(view.point[..., 0] / 3e4 + rng.random(), view.point[..., 1] / 1e4)[..., None])
+    clouds = _sample(view.point[..., 0] / 3e4 + rng.random(), view.point[..., 1] / 1e4)
+    up = (np.linspace(1, 0, height * 2)[:, None] + 0.25 * clouds)[..., None]
     haze = np.array((0.78, 0.81, 0.84)) * rng.uniform(0.85, 1.05)
     image = np.where(sky[..., None], haze + (np.array((0.45, 0.6, 0.82)) - haze) * np.clip(up, 0, 1), image)
     if scene.haze:
@@ -165,7 +168,7 @@ def photograph(kind: str, rng: np.random.Generator, height: int, width: int) -> 
     image = cv2.GaussianBlur(image, (0, 0), 0.45)
     image = image + (cv2.GaussianBlur(image, (0, 0), rng.uniform(1.0, 2.0)) - image) * unsharp
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    image *= (1 - rng.uniform(0.1, 0.35) * (x * x + y * y) / 2)[..., None] * rng.normal(1, 0.03, 3) * rng.uniform(0.95, 1.25)
+    image *= (1 - rng.uniform(0.1, 0.35) * (x * x + y * y) / 2)[..., None] * rng.normal(1, 0.03, 3)
     image = np.clip(image / image.mean() * rng.uniform(0.36, 0.5), 0, None)  # exposure
     image = np.where(image > 0.7, 1 - 0.3 * np.exp((0.7 - image) / 0.3), image)
     grey = image.mean(-1, keepdims=True)
@@ -174,34 +177,37 @@ def photograph(kind: str, rng: np.random.Generator, height: int, width: int) -> 
 
 
 class Style(NamedTuple):
-    """How one page is drawn."""
+    """How one page is drawn: names of palette, shading and balloon, widths and sizes in pixels, colours RGB."""
 
     palette: str
-    hue: float
-    ink: tuple
-    width: float
     shade: str
-    shadow: bool
-    font: str
-    letters: int
-    paper: tuple
-    border: int
     balloon: str
+    font: str
+    ink: tuple
+    paper: tuple
+    hue: float
+    width: float
+    shadow: bool
+    letters: int
+    border: int
 
 
 def draw_style(rng: np.random.Generator) -> Style:
-    pick = lambda *options: options[int(rng.integers(len(options)))]  # noqa: E731
-    return Style(
-        palette=pick("bright", "bright", "wild", "two hues", "night", "pastel", "grey"),
-        hue=float(rng.random()), ink=pick((12, 10, 14), (12, 10, 14), (40, 24, 20), (18, 24, 56)),
-        width=float(rng.uniform(0.9, 2.3)), shade=pick("none", "none", "flat", "flat", "hatch", "cross", "dots", "black"),
-        shadow=bool(rng.random() < 0.3), font=pick(*FONTS), letters=int(rng.integers(11, 15)),
-        paper=pick((255, 255, 255), (255, 255, 255), (250, 244, 226), (24, 22, 26)), border=int(rng.integers(1, 4)),
-        balloon=pick("oval", "oval", "rounded", "wobbly", "square"),
-    )  # fmt: skip
+    """A style at random; white paper and black ink are the likeliest."""
+    choices = (
+        ("bright", "bright", "wild", "two hues", "night", "pastel", "grey"),
+        ("none", "none", "flat", "flat", "hatch", "cross", "dots", "black"),
+        ("oval", "oval", "rounded", "wobbly", "square"),
+        FONTS,
+        ((12, 10, 14), (12, 10, 14), (40, 24, 20), (18, 24, 56)),
+        (WHITE, WHITE, WHITE, (250, 244, 226), (24, 22, 26)),
+    )
+    picked = [options[int(rng.integers(len(options)))] for options in choices]
+    numbers = rng.random(), rng.uniform(0.9, 2.3), rng.random() < 0.3, rng.integers(11, 15), rng.integers(1, 4)
+    return Style(*picked, *(number.item() if isinstance(number, np.generic) else number for number in numbers))
 
 
-def _recolour(colours: np.ndarray, style: Style, rng: np.random.Generator) -> np.ndarray:
+def _recolour(colours: np.ndarray, style: Style) -> np.ndarray:
     """The palette of a page laid over natural colours, float RGB (..., 3) in 0..1: hue, saturation and value pushed."""
     hsv = cv2.cvtColor(np.ascontiguousarray(colours.reshape(1, -1, 3)), cv2.COLOR_RGB2HSV)[0]
     h, s, v = hsv[:, 0] / 360, hsv[:, 1], hsv[:, 2]
@@ -209,7 +215,8 @@ def _recolour(colours: np.ndarray, style: Style, rng: np.random.Generator) -> np
         h = h + (style.hue if style.palette == "wild" else 0.03 * np.sin(2 * np.pi * style.hue))
         s, v = np.clip(s * 1.7 + 0.12, 0, 1), np.clip(v * 1.25 + 0.08, 0, 1)
     elif style.palette == "two hues":
-        h, s, v = np.where(v > 0.5, style.hue, style.hue + 0.45), np.clip(0.35 + 0.5 * s, 0, 1), np.clip(v * 1.3 + 0.05, 0, 1)
+        h = np.where(v > 0.5, style.hue, style.hue + 0.45)
+        s, v = np.clip(0.35 + 0.5 * s, 0, 1), np.clip(v * 1.3 + 0.05, 0, 1)
     elif style.palette == "night":
         h, s, v = 0.6 + 0.15 * (h - 0.5), np.clip(0.4 + s * 0.6, 0, 1), np.clip(v * 0.8 + 0.18, 0, 1)
     elif style.palette == "pastel":
@@ -244,37 +251,37 @@ def comics_frame(kind: str, rng: np.random.Generator, height: int, width: int, s
     """Draws a scene in flat or hatched colour with ink lines. The hand wobbles, and the depth with it."""
     scene = make_scene(kind, rng, height, width, drawn=True)
     camera = scene.camera(height * 2, width * 2)
-    wobble = np.stack([cv2.resize(rng.normal(0, 0.9, (height // 14 + 2, width // 14 + 2)), (width * 2, height * 2),
-                                  interpolation=cv2.INTER_CUBIC) for _ in range(2)], -1)  # fmt: skip
+    coarse = rng.normal(0, 0.9, (height // 14 + 2, width // 14 + 2, 2))
+    wobble = cv2.resize(coarse, (width * 2, height * 2), interpolation=cv2.INTER_CUBIC)
     view = cast(scene.shapes, camera, wobble)
     code, _, _ = _surface(view, scene, camera)
-    colours = _colours(scene)
-    table = _recolour(colours, style, rng)
-    if style.palette == "bright" and rng.random() < 0.5 or style.palette == "wild":  # an object may have any colour
+    table = _recolour(_colours(scene), style)
+    if rng.random() < {"bright": 0.5, "wild": 1.0}.get(style.palette, 0.0):  # an object may have any colour
         for group in range(1, len(scene.names)):
             if scene.names[group] not in ("person", "head", "hand") and rng.random() < 0.35:
                 rows = [n + 1 for n, shape in enumerate(scene.shapes) if shape.group == group]
                 table[rows] = np.roll(table[rows], int(rng.integers(1, 3)), -1)
     flat = table[view.index + 1, code]
     towards = rng.normal(0, 1, 3) + (0, 0.8, -0.3)
-    dark = (view.normal @ (towards / np.linalg.norm(towards)) < rng.uniform(-0.25, 0.1)) & (view.index >= 0)
+    facing = view.normal @ (towards / np.linalg.norm(towards)).astype(np.float32)
+    dark = (facing < rng.uniform(-0.25, 0.1)) & (view.index >= 0)
     if style.shadow:
-        dark |= _shadow(view, scene, np.array((0.45, 0.8, -0.4)) / np.linalg.norm((0.45, 0.8, -0.4))) > 0.5
+        dark |= _shadow(view, scene, np.array((0.45, 0.8, -0.4))) > 0.5
     tone = np.zeros(dark.shape, bool)
     if style.shade == "flat":
-        flat = np.where(dark[..., None], flat * np.array((0.66, 0.6, 0.74)), flat)
+        flat = np.where(dark[..., None], flat * np.float32((0.66, 0.6, 0.74)), flat)
     elif style.shade == "black":
-        tone = dark & (view.normal @ (towards / np.linalg.norm(towards)) < -0.65)
+        tone = dark & (facing < -0.65)
     elif style.shade != "none":
         tone = dark & _tone(style.shade, *dark.shape, rng.uniform(8, 12))
     if rng.random() < 0.35:  # the background in one colour, often a warm one
-        far = view.depth > np.quantile(view.depth, rng.uniform(0.45, 0.7))
-        one = _recolour(np.array([[0.85, 0.6, 0.3]], np.float32), style, rng)[0]
+        far = view.depth > np.quantile(np.minimum(view.depth, 1e4), rng.uniform(0.45, 0.7))
+        one = _recolour(np.array([[0.85, 0.6, 0.3]], np.float32), style)[0]
         flat = np.where(far[..., None], 0.3 * flat + 0.7 * one * (0.7 + 0.3 * flat.mean(-1, keepdims=True)), flat)
     flat = np.where((view.index < 0)[..., None], _drawn_sky(rng, style, *dark.shape), flat)
-    flat = np.where(tone[..., None], np.array(style.ink) / 255 * 0.9, flat)
-    ink = _ink(view, code, style, rng)[..., None]
-    image = flat * (1 - ink) + np.array(style.ink) / 255 * ink
+    flat = np.where(tone[..., None], np.float32(style.ink) / 255, flat)
+    ink = _ink(view, code, style, rng)[..., None].astype(np.float32)
+    image = flat * (1 - ink) + np.float32(style.ink) / 255 * ink
     image = _shrink(image.astype(np.float32), height, width)
     image = np.clip(image * 255 + rng.normal(0, 1, image.shape), 0, 255).astype(np.uint8)
     return Frame(image, _inverse(view), view.group[::2, ::2], scene, scene.camera(height, width))
@@ -282,8 +289,8 @@ def comics_frame(kind: str, rng: np.random.Generator, height: int, width: int, s
 
 def _drawn_sky(rng: np.random.Generator, style: Style, height: int, width: int) -> np.ndarray:
     """Flat, banded, rayed or dotted, in any colour: (H, W, 3) in 0..1."""
-    natural = np.array([[(0.55, 0.75, 0.95), (0.95, 0.75, 0.4), (0.12, 0.13, 0.3), (0.95, 0.95, 0.9), (0.9, 0.4, 0.35)]])
-    first, second = _recolour(natural.astype(np.float32), style, rng)[0][rng.permutation(5)[:2]]
+    colours = ((0.55, 0.75, 0.95), (0.95, 0.75, 0.4), (0.12, 0.13, 0.3), (0.95, 0.95, 0.9), (0.9, 0.4, 0.35))
+    first, second = _recolour(np.array(colours, np.float32), style)[rng.permutation(5)[:2]]
     y, x = np.mgrid[:height, :width]
     kind = rng.choice(("flat", "flat", "bands", "rays", "dots"))
     if kind == "flat":
@@ -294,18 +301,20 @@ def _drawn_sky(rng: np.random.Generator, style: Style, height: int, width: int) 
         part = np.mod(np.arctan2(y - height * 0.6, x - width * rng.random()) * 7, 1) < 0.5
     else:
         part = np.hypot(np.mod((x + y) / 14, 1) - 0.5, np.mod((x - y) / 14, 1) - 0.5) < 0.5 * y / height
-    return first + (second - first) * np.asarray(part, float)[..., None]
+    return first + (second - first) * np.asarray(part, np.float32)[..., None]
 
 
 def _ink(view: View, code: np.ndarray, style: Style, rng: np.random.Generator) -> np.ndarray:
-    """Ink of the lines, 0..1 (H, W): thick round objects, thin at folds, overlaps and patterns, swelling along the way."""
+    """Ink of the lines, 0..1 (H, W): thick round objects, thin at folds, overlaps and patterns, swelling."""
     outer, inner = np.zeros(code.shape, np.uint8), np.zeros(code.shape, np.uint8)
     material = view.index.astype(np.int32) * 4 + code * (code < 2)
     depth = np.minimum(view.depth, 1e4)
-    for a, b in (((slice(None), slice(1, None)), (slice(None), slice(None, -1))), ((slice(1, None),), (slice(None, -1),))):
+    all_, first, second = slice(None), slice(None, -1), slice(1, None)
+    for a, b in (((all_, second), (all_, first)), ((second,), (first,))):
         apart = np.abs(depth[a] - depth[b]) > np.maximum(0.05, 0.025 * np.minimum(depth[a], depth[b]))
         other_shape = view.index[a] != view.index[b]
-        fold = (np.einsum("hwc,hwc->hw", view.normal[a], view.normal[b]) < 0.6) & (view.index[a] >= 0) & (view.index[b] >= 0)
+        turned = np.einsum("hwc,hwc->hw", view.normal[a], view.normal[b]) < 0.6
+        fold = turned & (view.index[a] >= 0) & (view.index[b] >= 0)
         outer[a] |= view.group[a] != view.group[b]
         inner[a] |= (other_shape & (apart | fold)) | (material[a] != material[b]) & ~other_shape | (fold & ~other_shape)
     away = [cv2.distanceTransform(1 - lines, cv2.DIST_L2, 3) for lines in (outer, inner)]
@@ -347,8 +356,12 @@ def _outline(kind: str, width: float, height: float, rng: np.random.Generator) -
     return np.stack([np.cos(angle) * radius * (width / 2 + 5), np.sin(angle) * radius * (height / 2 + 4)], -1)
 
 
+def _corners(x1: float, y1: float, x2: float, y2: float) -> np.ndarray:
+    return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
+
+
 class Lettering:
-    """Balloons, captions and sound effects on a page: draws them, and keeps their polygons by SVG class and the mask."""
+    """Balloons, captions and sound effects on a page: draws them, keeps the mask and the polygons by SVG class."""
 
     def __init__(self, page: np.ndarray, style: Style, rng: np.random.Generator) -> None:
         self.image, self.style, self.rng = page, style, rng
@@ -359,90 +372,89 @@ class Lettering:
         self.polygons[name].append(polygon)
         cv2.fillPoly(self.mask, [np.round(polygon).astype(np.int32)], 255)
 
-    def _write(self, lines: list[str], centre: np.ndarray, font: ImageFont.FreeTypeFont, colour: tuple, step: int) -> None:
-        canvas = Image.fromarray(self.image)
-        draw = ImageDraw.Draw(canvas)
-        top, boxes = centre[1] - step * (len(lines) - 1) / 2, []
+    def _write(self, lines: list[str], centre: np.ndarray, font: ImageFont.FreeTypeFont, ink: tuple) -> None:
+        canvas, step = Image.fromarray(self.image), font.size * 1.2
+        draw, boxes = ImageDraw.Draw(canvas), []
         for n, line in enumerate(lines):
-            place = (float(centre[0]), float(top + n * step))
-            draw.text(place, line, font=font, fill=colour, anchor="mm")
-            boxes.append(draw.textbbox(place, line, font=font, anchor="mm"))
+            place = (float(centre[0]), round(float(centre[1] + step * (n - (len(lines) - 1) / 2))))
+            draw.text(place, line, font=font, fill=ink, anchor="mm")
+            boxes.append(np.array(draw.textbbox(place, line, font=font, anchor="mm")) + (-1, -1, 1, 1))
         self.image[:] = np.asarray(canvas)
-        for a, b, c, d in boxes:
-            self._record("Line", np.array([(a - 1, b - 1), (c + 1, b - 1), (c + 1, d + 1), (a - 1, d + 1)]))
-        a, b, c, d = np.array(boxes).T
-        self._record("TextArea", np.array([(a.min() - 1, b.min() - 1), (c.max() + 1, b.min() - 1), (c.max() + 1, d.max() + 1), (a.min() - 1, d.max() + 1)]))
+        for box in boxes:
+            self._record("Line", _corners(*box))
+        self._record("TextArea", _corners(*np.min(boxes, 0)[:2], *np.max(boxes, 0)[2:]))
+
+    def _draw(self, polygon: np.ndarray, fill: tuple) -> None:
+        fixed = np.round(polygon * 16).astype(np.int32)
+        cv2.fillPoly(self.image, [fixed], fill, cv2.LINE_AA, 4)
+        cv2.polylines(self.image, [fixed], True, self.style.ink, max(1, round(self.style.width)), cv2.LINE_AA, 4)
+        self._record("Balloon", polygon)
+
+    def _hits(self, polygon: np.ndarray) -> bool:
+        """Whether other lettering lies there."""
+        shape = cv2.fillPoly(np.zeros_like(self.mask), [np.round(polygon).astype(np.int32)], 255)
+        return bool((shape & self.mask).any())
 
     def balloon(self, kind: str, text: str, box: tuple, avoid: np.ndarray, mouth: np.ndarray | None) -> None:
-        """Places a balloon in the frame `box` where it hides least of `avoid` (page-sized, 0..1), its tail to `mouth`."""
+        """Places a balloon in the frame `box` where it hides least of `avoid` (page-sized, 0..1)."""
         rng, style = self.rng, self.style
         x1, y1, x2, y2 = box
-        size = style.letters + (3 if kind == "shout" else 0)
-        font = _font(style.font, size)
-        lines = _wrap((text if style.font.startswith("cm") else text.upper()).split(), font, min(0.5 * (x2 - x1), 60 + 3.2 * len(text)))
-        width, height, step = max(font.getlength(line) for line in lines), len(lines) * size * 1.2, round(size * 1.2)
-        contour = _outline(kind, width, height, rng)
+        font = _font(style.font, style.letters + (3 if kind == "shout" else 0))
+        words = (text if style.font.startswith("cm") else text.upper()).split()
+        lines = _wrap(words, font, min(0.5 * (x2 - x1), 60 + 3.2 * len(text)))
+        contour = _outline(kind, max(map(font.getlength, lines)), len(lines) * font.size * 1.2, rng)
         half = np.abs(contour).max(0)
-        if 2 * half[0] > x2 - x1 - 4 or 2 * half[1] > 0.6 * (y2 - y1):
+        room = np.array((x2 - x1, y2 - y1)) - 2 * half
+        if room[0] < 8 or room[1] < 0.4 * (y2 - y1):
             return
         best, place = 0.4, None
         for _ in range(24):
-            spot = np.array([rng.uniform(x1 + half[0], x2 - half[0]), y1 + half[1] + rng.random() ** 2 * 0.7 * (y2 - y1 - 2 * half[1])])
-            if kind == "caption":
-                spot = np.array([x1 + half[0] + 3, rng.choice((y1 + half[1] + 3, y2 - half[1] - 3))])
-            a, b = np.round(spot - half).astype(int), np.round(spot + half).astype(int)
-            cost = avoid[max(a[1], 0) : b[1], max(a[0], 0) : b[0]].mean() + 9 * (self.mask[max(a[1] - 4, 0) : b[1] + 4, max(a[0] - 4, 0) : b[0] + 4] > 0).any()
+            share = rng.random(2) * (1, 0.7 * rng.random())  # rather high in the frame
+            spot = (x1, y1) + half + 1 + room * (share if kind != "caption" else (0.02, rng.choice((0.02, 0.94))))
+            left, top, right, bottom = np.maximum([*(spot - half), *(spot + half)], 4).astype(int)
+            cost = (
+                avoid[top:bottom, left:right].mean() + 9 * self.mask[top - 4 : bottom + 4, left - 4 : right + 4].any()
+            )
             if cost < best:
                 best, place = cost, spot
         if place is None:
             return
-        fill, ink = (255, 255, 255), style.ink
+        fill, ink = WHITE, style.ink
         if kind == "caption":
-            fill = ((255, 240, 170), (255, 255, 255), (190, 220, 240), (30, 28, 34))[int(rng.integers(4))]
+            fill = (WHITE, (255, 240, 170), (190, 220, 240), (30, 28, 34))[int(rng.integers(4))]
             ink = (240, 240, 240) if sum(fill) < 200 else ink
-        shape = self._with_tail(contour + place, kind, place, mouth)
-        covered = cv2.fillPoly(np.zeros_like(self.mask), [np.round(shape).astype(np.int32)], 255)
-        if (covered & self.mask).any():
-            shape = contour + place
-        fixed = np.round(shape * 16).astype(np.int32)
-        cv2.fillPoly(self.image, [fixed], fill, cv2.LINE_AA, 4)
-        cv2.polylines(self.image, [fixed], True, style.ink, max(1, round(style.width)), cv2.LINE_AA, 4)
-        self._record("Balloon", shape)
-        self._write(lines, place, font, ink, step)
+        whole = contour + place if mouth is None else self._with_tail(contour + place, kind == "cloud", place, mouth)
+        self._draw(contour + place if self._hits(whole) else whole, fill)
+        self._write(lines, place, font, ink)
 
-    def _with_tail(self, contour: np.ndarray, kind: str, place: np.ndarray, mouth: np.ndarray | None) -> np.ndarray:
+    def _with_tail(self, contour: np.ndarray, thought: bool, place: np.ndarray, mouth: np.ndarray) -> np.ndarray:
         """The contour with a pointed tail towards the mouth; a thought gets bubbles instead."""
-        if mouth is None or kind == "caption":
-            return contour
-        way = mouth - place
-        gap = np.linalg.norm(way) - np.linalg.norm(contour - place, axis=1)[np.argmax((contour - place) @ way / np.linalg.norm(contour - place, axis=1))]
+        way, radius = mouth - place, np.linalg.norm(contour - place, axis=1)
+        length = float(np.linalg.norm(way))
+        turn = int(np.argmax((contour - place) @ way / radius))
+        gap = length - radius[turn]
         if gap < 6:
             return contour
-        if kind == "cloud":
-            for away, radius in ((8, 5), (20, 3.5)):
-                spot = mouth - way / np.linalg.norm(way) * (gap - away)
-                circle = spot + radius * np.stack([np.cos(np.linspace(0, 6.2, 16)), np.sin(np.linspace(0, 6.2, 16))], -1)
-                if away > gap or cv2.pointPolygonTest(contour.astype(np.float32), spot.tolist(), True) > -radius or self.mask[int(spot[1]), int(spot[0])]:
-                    continue
-                cv2.fillPoly(self.image, [np.round(circle * 16).astype(np.int32)], (255, 255, 255), cv2.LINE_AA, 4)
-                cv2.polylines(self.image, [np.round(circle * 16).astype(np.int32)], True, self.style.ink, 1, cv2.LINE_AA, 4)
-                self._record("Balloon", circle)
+        if thought:
+            for away, size in ((8, 5), (20, 3.5)):
+                bubble = place + way / length * (radius[turn] + away) + size * _outline("round", -8, -6, self.rng)
+                if away < gap and not self._hits(bubble):
+                    self._draw(bubble, WHITE)
             return contour
-        tip = mouth - way / np.linalg.norm(way) * max(gap - 45, min(8, gap / 2))
-        heading = (contour - place) @ way / np.linalg.norm(contour - place, axis=1)
-        near = np.argsort(-heading)[: 5 if len(contour) > 50 else 2]
-        turn = int(near[0])
-        contour, near = np.roll(contour, len(contour) // 2 - turn, 0), len(near) // 2 + 1
-        middle = len(contour) // 2
-        return np.concatenate([contour[: middle - near + 1], tip[None], contour[middle + near :]])
+        tip = mouth - way / length * max(gap - 45, min(8, gap / 2))
+        middle, foot = len(contour) // 2, 3 if len(contour) > 50 else 1
+        contour = np.roll(contour, middle - turn, 0)
+        return np.concatenate([contour[: middle - foot + 1], tip[None], contour[middle + foot :]])
 
     def noise(self, text: str, box: tuple) -> None:
         """A sound effect: large letters, turned, with a coloured face and an ink edge."""
         x1, y1, x2, y2 = box
         rng, edge = self.rng, max(2, round(self.style.width * 1.3))
         size = int(rng.uniform(0.14, 0.24) * (x2 - x1))
+        font = _font("DejaVuSans-BoldOblique", size)
         sheet = Image.new("L", (size * len(text) + 40, size * 2 + 20))
-        ImageDraw.Draw(sheet).text((sheet.width // 2, sheet.height // 2), text, 255, _font("DejaVuSans-BoldOblique", size), "mm", stroke_width=edge)
+        middle = (sheet.width // 2, sheet.height // 2)
+        ImageDraw.Draw(sheet).text(middle, text, 255, font, "mm", stroke_width=edge)
         outer = np.asarray(sheet.rotate(rng.uniform(-25, 25), Image.Resampling.BILINEAR, expand=True))
         rows, columns = np.nonzero(outer > 127)
         outer = outer[rows.min() - 1 : rows.max() + 2, columns.min() - 1 : columns.max() + 2]
@@ -465,7 +477,8 @@ class Lettering:
 def _layout(rng: np.random.Generator, height: int, width: int) -> list[tuple[int, int, int, int]]:
     """Boxes of 2 to 6 frames: rows, some of them with one wide frame, sometimes a tall frame beside two short ones."""
     margin, gutter = int(rng.integers(14, 26)), int(rng.integers(6, 14))
-    counts = [(1, 2), (2, 2), (2, 1, 2), (1, 2, 2), (2, 2, 1), (1, 1, 2), (2, 2, 2), (3, 2), (1, 3, 1)][int(rng.integers(9))]
+    rows = ((1, 2), (2, 2), (2, 1, 2), (1, 2, 2), (2, 2, 1), (1, 1, 2), (2, 2, 2), (3, 2), (1, 3, 1))
+    counts = rows[int(rng.integers(len(rows)))]
     shares = rng.uniform(0.8, 1.25, len(counts))
     edges = margin + np.concatenate([[0], np.cumsum(shares / shares.sum())]) * (height - 2 * margin + gutter)
     boxes = []
@@ -478,7 +491,7 @@ def _layout(rng: np.random.Generator, height: int, width: int) -> list[tuple[int
                 boxes += [(left, top, right, middle - gutter / 2), (left, middle + gutter / 2, right, bottom)]
             else:
                 boxes.append((left, top, right, bottom))
-    return [tuple(int(round(v)) for v in box) for box in boxes]
+    return [tuple(round(float(v)) for v in box) for box in boxes]
 
 
 class Page(NamedTuple):
@@ -497,7 +510,7 @@ def comics_page(seed: int, number: int) -> Page:
     """Page `number` of the world `seed`."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng((seed, 1, number))
-    style, height, width = draw_style(rng), int(rng.integers(780, 900)), int(rng.integers(560, 640))
+    style, height, width = draw_style(rng), int(rng.integers(720, 830)), int(rng.integers(520, 600))
     image = np.full((height, width, 3), style.paper, np.uint8)
     boxes, frames = _layout(rng, height, width), []
     kinds = np.random.default_rng((seed, 2)).permutation(list(KINDS))
@@ -510,12 +523,11 @@ def comics_page(seed: int, number: int) -> Page:
         cv2.rectangle(image, (x1, y1), (x2 - 1, y2 - 1), style.ink, style.border)
     for frame, box in zip(frames, boxes, strict=True):
         characters += _letter_frame(lettering, frame, box, rng)
-    orderings = [
-        order_points(f.inverse_depth, f.group, lettering.mask[y1:y2, x1:x2], np.random.default_rng((seed, 3, number, n)), f.scene.names)
-        for n, (f, (x1, y1, x2, y2)) in enumerate(zip(frames, boxes, strict=True))
-    ]  # fmt: skip
-    polygons = {"Panel": [np.array([(a, b), (c, b), (c, d), (a, d)]) for a, b, c, d in boxes],
-                **lettering.polygons, "Character": characters}  # fmt: skip
+    orderings = []
+    for n, (frame, (x1, y1, x2, y2)) in enumerate(zip(frames, boxes, strict=True)):
+        own = np.random.default_rng((seed, 3, number, n))
+        orderings.append(order_points(frame.inverse_depth, frame.group, lettering.mask[y1:y2, x1:x2], own))
+    polygons = {"Panel": [_corners(*box) for box in boxes], **lettering.polygons, "Character": characters}
     polygons = {name: [np.clip(p, 0, (width - 1, height - 1)) for p in group] for name, group in polygons.items()}
     return Page(image, boxes, [f.inverse_depth for f in frames], orderings, lettering.mask > 0, polygons)
 
@@ -531,11 +543,11 @@ def _letter_frame(lettering: Lettering, frame: Frame, box: tuple, rng: np.random
         pixels, depth = frame.camera.project(centre[None])
         x, y = pixels[0]
         r = radius * frame.camera.scale / max(depth[0], 0.1)
-        rows, columns = np.nonzero(frame.group == group)
-        if depth[0] < 0.3 or not (0 <= x < x2 - x1 and 0 <= y < y2 - y1) or frame.group[int(y), int(x)] != group or r < 3:
+        inside = depth[0] > 0.3 and r > 3 and 0 <= x < x2 - x1 and 0 <= y < y2 - y1
+        if not inside or frame.group[int(y), int(x)] != group:
             continue
-        a, b, c, d = columns.min() + x1, rows.min() + y1, columns.max() + x1 + 1, rows.max() + y1 + 1
-        characters.append(np.array([(a, b), (c, b), (c, d), (a, d)]))
+        rows, columns = np.nonzero(frame.group == group)
+        characters.append(_corners(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) + (x1, y1))
         cv2.circle(avoid, (int(x + x1), int(y + y1)), int(r * 1.3) + 2, 1.0, -1)
         speakers.append((r, np.array((x + x1, y + y1 - r * 0.2))))
     if rng.random() < 0.3:
@@ -550,49 +562,42 @@ def _letter_frame(lettering: Lettering, frame: Frame, box: tuple, rng: np.random
     return characters
 
 
-def order_points(inverse_depth: np.ndarray, group: np.ndarray, text: np.ndarray, rng: np.random.Generator, names: list[str]) -> list[Point]:
-    """Up to ten points on clearly visible places, whose order is certain: the nearness ranges of two objects are a
-    factor apart, and so are points inside an object. Level 1 is the nearest."""
-    height, width = group.shape
+def order_points(inverse: np.ndarray, group: np.ndarray, text: np.ndarray, rng: np.random.Generator) -> list[Point]:
+    """Up to ten points on clearly visible places, off the text, whose order is certain: the nearness ranges of two
+    objects are a factor apart, and so are points inside an object. Level 1 is the nearest."""
     free = cv2.erode((text == 0).astype(np.uint8), np.ones((9, 9)))
     free[:5], free[-5:], free[:, :5], free[:, -5:] = 0, 0, 0, 0
     seen, area = np.unique(group, return_counts=True)
     order = seen[np.argsort(-np.log(area) - 1.5 * rng.gumbel(size=len(seen)))]  # larger ones are likelier to come first
-    chosen: list[tuple[float, float, list[tuple[float, int, int]]]] = []
-    total = 0
-    for factor in (1.18, 1.08):
-        for number in order:
-            safe = cv2.erode(((group == number) & (free > 0)).astype(np.uint8), np.ones((7, 7)))
-            rows, columns = np.nonzero(safe)
-            if total >= 9 or len(rows) < 12 or any(number == done[3] for done in chosen):
-                continue
-            for _ in range(12):
-                count = 1 if rng.random() < 0.45 or number == 0 else int(rng.integers(2, 4))
-                take = (len(rows) * rng.random(count) ** 0.45).astype(int)  # rather low on the object, where it stands
-                points = sorted(((float(inverse_depth[rows[n], columns[n]]), int(columns[n]), int(rows[n])) for n in take), reverse=True)
-                near, far = points[0][0], points[-1][0]
-                steps = all(a[0] > 1.12 * b[0] for a, b in zip(points, points[1:], strict=False))
-                clear = all(far > factor * done[0] or done[1] > factor * near for done in chosen)
-                if steps and clear and total + len(points) <= 10:
-                    chosen.append((near, far, points, number))
-                    total += len(points)
-                    break
-        if total >= 6:
-            break
-    chosen.sort(key=lambda item: -item[0])
-    return [Point(level, inner, x, y) for level, (_, _, points, _) in enumerate(chosen, 1) for inner, (_, x, y) in enumerate(points, 1)]
+    chosen: dict[int, list[tuple[float, int, int]]] = {}
+    for factor, number in itertools.product((1.18, 1.08), order):
+        taken = sum(map(len, chosen.values()))
+        if taken >= (9 if factor > 1.1 else 6) or number in chosen:
+            continue
+        rows, columns = np.nonzero(cv2.erode(((group == number) & (free > 0)).astype(np.uint8), np.ones((7, 7))))
+        for _ in range(12 if len(rows) > 11 else 0):
+            count = 1 if rng.random() < 0.45 or number == 0 else int(rng.integers(2, 4))
+            take = (len(rows) * rng.random(count) ** 0.36).astype(int)  # rather low on the object, where it stands
+            points = sorted(((inverse[rows[n], columns[n]], int(columns[n]), int(rows[n])) for n in take), reverse=True)
+            apart = all(a[0] > 1.12 * b[0] for a, b in itertools.pairwise(points))
+            for others in chosen.values():
+                apart &= points[-1][0] > factor * others[0][0] or others[-1][0] > factor * points[0][0]
+            if apart and taken + count <= 10:
+                chosen[number] = points
+                break
+    objects = enumerate(sorted(chosen.values(), reverse=True), 1)
+    return [Point(level, n, x, y) for level, points in objects for n, (_, x, y) in enumerate(points, 1)]
 
 
 # Files ----------------------------------------------------------------------------------------------------------
 def _svg(name: str, page: Page) -> str:
     """eBDtheque's nested SVG of a page."""
     height, width = page.image.shape[:2]
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8" standalone="no"?>',
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" version="1.1" width="{width}" height="{height}">',
-        f'  <title>{name}</title>', '  <svg class="Page">',
-        f'    <image x="0" y="0" width="{width}" height="{height}" xlink:href="../Pages/{name}.jpg"/>', "  </svg>",
-    ]  # fmt: skip
+    size = f'width="{width}" height="{height}"'
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    lines = ['<?xml version="1.0" encoding="UTF-8" standalone="no"?>', f'<svg {spaces} version="1.1" {size}>']
+    lines += [f"  <title>{name}</title>", '  <svg class="Page">']
+    lines += [f'    <image x="0" y="0" {size} xlink:href="../Pages/{name}.jpg"/>', "  </svg>"]
     for group, polygons in page.polygons.items():
         lines.append(f'  <svg class="{group}">')
         for n, polygon in enumerate(polygons, 1):
@@ -662,21 +667,21 @@ def write_world(layout: Layout, *, pages: int, photographs: int, seed: int = 0, 
     write_json(begun, wanted)
     names = [f"world_{n + 1:03d}" for n in range(pages)]
     held = max(1, round(0.2 * pages)) if pages > 2 else 0
-    parts = (names[: pages - 2 * held], names[pages - 2 * held : pages - held], names[pages - held :])
-    jobs = [(layout, seed, n, name, SPLITS[next(i for i, part in enumerate(parts) if name in part)]) for n, name in enumerate(names)]
+    split_of = ["train"] * (pages - 2 * held) + ["validation"] * held + ["test"] * held
+    jobs = [(layout, seed, n, names[n], split_of[n]) for n in range(pages)]
     frames = parallel_map(_write_page, jobs, "comics pages", workers)
-    for split, part in zip(SPLITS, parts, strict=True):
-        write_text(layout.dcm_pages(split), "".join(f"{name}\n" for name in part))
+    for split in SPLITS:
+        write_text(layout.dcm_pages(split), "".join(f"{names[n]}\n" for n in range(pages) if split_of[n] == split))
     parallel_map(_write_photograph, [(layout, seed, n) for n in range(photographs)], "photographs", workers)
     write_json(begun, {**wanted, "frames": sum(frames)})
     os.replace(begun, done)
 
 
-def contact_sheet(seed: int, rendering: str, kinds: tuple[str, ...] = tuple(KINDS), rows: int = 2) -> np.ndarray:
-    """RGB uint8: a column for each kind, `rows` times a scene as "photograph" or "comics" above its inverse depth."""
+def contact_sheet(seed: int, rendering: str, kinds: tuple[str, ...] = tuple(KINDS), rows: int = 1) -> np.ndarray:
+    """RGB uint8: a column for each kind of scene, `rows` times a "photograph" or "comics" above its inverse depth."""
     columns = []
     for n, kind in enumerate(kinds):
-        cells: list[Any] = []
+        cells: list[np.ndarray] = []
         for row in range(rows):
             rng = np.random.default_rng((seed, 4, n, row))
             if rendering == "photograph":
