@@ -1,4 +1,4 @@
-"""Depth of comics without any translation: a depth model as it is, or with its BatchNorm statistics estimated on comics."""
+"""Depth of comics without translation: a depth model as it is, or with its BatchNorm statistics taken from comics."""
 
 import zlib
 
@@ -10,10 +10,10 @@ from tqdm import tqdm
 from comics_depth.data import image_tensor
 from comics_depth.files import UserError, read_image, run_main, write_json
 from comics_depth.inference import as_predictor, predict_frames
-from comics_depth.layout import read_names, run_name
+from comics_depth.layout import run_name
 from comics_depth.options import command_line, fill, model_source
 from comics_depth.scores import centre_is_nearer, chance, lower_is_nearer
-from comics_depth.stages import CROP, identity
+from comics_depth.stages import frame_names, identity
 from comics_depth.training import Run, default_device, file_hash, finished_run, save_checkpoint
 from models.depth import DepthModel, depth_model
 
@@ -65,7 +65,7 @@ def student(args) -> tuple[DepthModel, str]:
 
 def estimate_statistics(args, run: str) -> None:
     """Passes over the training frames in training mode, one at a time, without loss or gradient, so that the running
-    statistics of BatchNorm (Ioffe and Szegedy 2015) become those of comics. Validation and test frames are never seen."""
+    statistics of BatchNorm (Ioffe and Szegedy 2015) become those of comics. Validation and test frames stay unseen."""
     model, identifier = student(args)
     layers = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     if not layers:
@@ -83,7 +83,7 @@ def estimate_statistics(args, run: str) -> None:
         layer.train()
         if args.momentum is None:
             layer.reset_running_stats()
-    names = read_names(args.layout.frame_list("train"), CROP)
+    names = frame_names(args.layout, "train")
     order = np.random.default_rng(args.seed)
     for epoch in range(args.epochs):
         for name in tqdm(order.permutation(names), desc=f"{run} {epoch + 1}/{args.epochs}", disable=None):

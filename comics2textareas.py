@@ -1,4 +1,4 @@
-"""Text areas of comics frames: a U-Net is trained, its epoch and threshold chosen, and text-free crops are made with it."""
+"""Text areas of comics frames: trains a U-Net, chooses its epoch and threshold, makes text-free crops with it."""
 
 import json
 import shutil
@@ -14,7 +14,8 @@ from tqdm import tqdm
 from comics_depth.data import Frames, image_tensor, label, text_crops
 from comics_depth.files import UserError, read_image, read_json, run_main, write_image, write_json
 from comics_depth.layout import SPLITS, Layout, read_names, run_name
-from comics_depth.options import command_line, fill
+from comics_depth.options import TRAINING, command_line, fill
+from comics_depth.stages import frame_names
 from comics_depth.training import Run, default_device, file_hash, finished_run, fit, read_metrics
 from models.loading import load_network
 from models.objectives import TextAreas
@@ -33,8 +34,7 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    parser = command_line(__doc__, EXAMPLES, "tag", "seed", "epochs", "batch_size", "image_size", "lr", "schedule",
-                          "features", "scale", "workers", "precision", "restart")  # fmt: skip
+    parser = command_line(__doc__, EXAMPLES, *TRAINING, "features", "scale")
     actions = {
         "train": ("-t", train, "train the U-Net on the frames with masks"),
         "select_epoch": ("-se", select_epoch, "choose the epoch with the best validation IoU at threshold 0.5"),
@@ -195,7 +195,7 @@ def visualize_validation(args, folder) -> None:
 def visualize_dcm(args, folder) -> None:
     network, _ = chosen_network(args, folder)
     threshold = read_choice(folder, "threshold")["threshold"]
-    names = read_names(args.layout.frame_list("validation"), "python datasets_preparation.py --crop_frames")
+    names = frame_names(args.layout, "validation")
     for name in tqdm(names, desc="pictures", disable=None):
         image = read_image(args.layout.frame(name))
         row = picture(image, whole_map(network, image, args.scale), threshold)
@@ -234,7 +234,7 @@ def remove_text(args, folder) -> None:
     network, choice = chosen_network(args, folder)
     layout, choice = args.layout, read_choice(folder, "threshold")
     write_text_maps(args, network, choice)
-    names = read_names(layout.frame_list("train"), "python datasets_preparation.py --crop_frames")
+    names = frame_names(layout, "train")
     crops, sheet = {}, []
     shutil.rmtree(layout.no_text, ignore_errors=True)  # crops of another network must not stay among these
     for index, name in enumerate(tqdm(names, desc="text-free crops", disable=None)):
@@ -247,10 +247,9 @@ def remove_text(args, folder) -> None:
         write_image(layout.no_text / f"{name}.jpg", image[y1:y2, x1:x2])
         sheet.append(cv2.resize(image[y1:y2, x1:x2], (96, 96), interpolation=cv2.INTER_AREA))
     write_json(layout.no_text / "manifest.json", crops)
-    print(
-        f"{len(crops)} text-free crops of {len(names)} training frames ({len(crops) / len(names):.0%}) in {layout.no_text}"
-    )
-    if len(crops) < 0.1 * len(names):
+    share = len(crops) / len(names)
+    print(f"{len(crops)} text-free crops of {len(names)} training frames ({share:.0%}) in {layout.no_text}")
+    if share < 0.1:
         print("hardly a frame has room for a crop: raise --text-limit, lower --image-size, or train the U-Net longer "
               "(--visualize_dcm shows what it takes for text)")  # fmt: skip
     if sheet:
@@ -265,8 +264,7 @@ def write_text_maps(args, network: nn.Module, choice: dict) -> None:
     """Stores the soft map of every frame of every split, skipping those this network has made already."""
     note = args.layout.text_choice
     same = note.exists() and json.loads(note.read_text()) == choice
-    names = [name for split in SPLITS
-             for name in read_names(args.layout.frame_list(split), "python datasets_preparation.py --crop_frames")]  # fmt: skip
+    names = frame_names(args.layout, *SPLITS)
     if not same:
         note.unlink(missing_ok=True)
         for name in names:

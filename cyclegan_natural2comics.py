@@ -1,4 +1,4 @@
-"""Translation between photographs and comics: CycleGANs, a GAN that adds text areas, and depth of comics seen as photographs."""
+"""Translation between photographs and comics, text areas added to it, and depth of comics seen as photographs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from comics_depth.data import PairedDomains, central_crops, image_array, image_t
 from comics_depth.files import list_images, read_image, run_main, write_image
 from comics_depth.inference import as_predictor, predict_frames
 from comics_depth.layout import run_name
-from comics_depth.options import command_line, fill, model_source
+from comics_depth.options import MODELS, TRAINING, command_line, fill, model_source
 from comics_depth.stages import comics_frames, identity, photographs, text_free_crops
 from comics_depth.training import Run, default_device, file_hash, finished_run, fit
 from models.depth import DepthModel, depth_model
@@ -31,9 +31,7 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    parser = command_line(__doc__, EXAMPLES, "tag", "seed", "epochs", "batch_size", "image_size", "lr", "beta1", "schedule",
-                          "features", "blocks", "teacher", "depth_model", "depth_weights", "workers", "precision",
-                          "restart")  # fmt: skip
+    parser = command_line(__doc__, EXAMPLES, *TRAINING, "beta1", "features", "blocks", *MODELS)
     parser.add_argument("variant", choices=VARIANTS)
     parser.add_argument("--train", "-t", action="store_true", help="train the variant")
     parser.add_argument("--generate_depth_images", "--generate-depth-images", "-gdi", action="store_true",

@@ -1,4 +1,4 @@
-"""Depth models fitted to the teacher's depth of photographs that were translated into comics, with or without text areas."""
+"""Fits depth models to the teacher's depth of photographs translated into comics, with or without text areas."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from comics_depth.data import JoinedFrames, PairedDomains, central_crops, image_
 from comics_depth.files import UserError, read_json, run_main, write_json
 from comics_depth.inference import as_predictor, predict_frames
 from comics_depth.layout import Layout, run_name
-from comics_depth.options import command_line, fill, model_source
+from comics_depth.options import MODELS, TRAINING, command_line, fill, model_source
 from comics_depth.predictions import preview
 from comics_depth.stages import comics_frames, identity, photographs
 from comics_depth.training import Diverged, Run, default_device, file_hash, finished_run, fit
@@ -40,13 +40,12 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    parser = command_line(__doc__, EXAMPLES, "tag", "seed", "epochs", "batch_size", "image_size", "lr", "schedule", "loss",
-                          "rates", "teacher", "depth_model", "depth_weights", "workers", "precision", "restart")  # fmt: skip
+    parser = command_line(__doc__, EXAMPLES, *TRAINING, "loss", "rates", *MODELS)
     parser.add_argument(
         "variant", choices=tuple(TRANSLATIONS), help="photographs: the first training of the small network"
     )
     parser.add_argument("--optimize_lr", "--optimize-lr", "-ol", action="store_true",
-                        help="one epoch at each of --rates; --train takes the one with the lowest validation loss")  # fmt: skip
+                        help="one epoch at each of --rates; --train takes the best on validation")  # fmt: skip
     parser.add_argument("--train", "-t", action="store_true", help="train the variant")
     parser.add_argument("--generate_depth_images", "--generate-depth-images", "-gdi", action="store_true",
                         help="depth of every validation and test frame")  # fmt: skip
@@ -124,10 +123,10 @@ def train_once(args, folder: Path, lr: float, epochs: int) -> list[dict]:
     teacher = args.layout.photograph_depth / "teacher.json"
     files |= {"teacher": teacher} if teacher.exists() and args.variant != "photographs" else {}
     held_aside = samples(args, "validation", central_crops(args.image_size))
-    return fit(objective, samples(args, "train", random_crops(args.image_size)), Run(folder, options, files), epochs=epochs,
-               batch_size=args.batch_size, seed=args.seed, schedule=args.schedule, workers=args.workers,
-               precision=args.precision, validate=validation(objective, held_aside, args.batch_size), monitor="val_loss",
-               pictures=sample_grid(objective, held_aside))  # fmt: skip
+    return fit(objective, samples(args, "train", random_crops(args.image_size)), Run(folder, options, files),
+               epochs=epochs, batch_size=args.batch_size, seed=args.seed, schedule=args.schedule, workers=args.workers,
+               precision=args.precision, validate=validation(objective, held_aside, args.batch_size),
+               monitor="val_loss", pictures=sample_grid(objective, held_aside))  # fmt: skip
 
 
 def to_device(batch: dict, device: torch.device) -> dict:
@@ -160,10 +159,11 @@ def sample_grid(objective: DepthTraining, held_aside) -> Callable[[torch.device]
     def pictures(device: torch.device) -> np.ndarray:
         moved = to_device(batch, device)
         seen, (_, depth) = objective.seen(moved), objective.measure(moved)
-        natural = moved["natural"]
-        rows = [[image_array(natural["image"][i]), image_array(seen[i].float()), preview(depth[i].float().cpu().numpy()),
-                 preview(natural["depth"][i, 0].cpu().numpy())] for i in range(len(seen))]  # fmt: skip
-        return np.vstack([np.hstack(row) for row in rows])
+        images = [[image_array(image.float()) for image in column] for column in (moved["natural"]["image"], seen)]
+        depths = [
+            [preview(d.float().cpu().numpy()) for d in column] for column in (depth, moved["natural"]["depth"][:, 0])
+        ]
+        return np.hstack([np.vstack(column) for column in images + depths])
 
     return pictures
 

@@ -47,7 +47,10 @@ def stages(args) -> list[list[str]]:
         [depth, "add_text_ignoretext", "--train", "--generate_depth_images", *student],
         ["baseline.py", "no_batchnorm_trick", "--generate_depth_images", *student],
         ["baseline.py", "batchnorm_trick", "--train", "--generate_depth_images", *student],
-        *(["baseline.py", rule, "--generate_depth_images"] for rule in ("lower_is_nearer", "centre_is_nearer", "chance")),
+        *(
+            ["baseline.py", rule, "--generate_depth_images"]
+            for rule in ("lower_is_nearer", "centre_is_nearer", "chance")
+        ),
         ["evaluation.py", "all"],
     ]
 
@@ -59,7 +62,14 @@ def main() -> None:
     given = (args.teacher, args.depth_model)
     fill(args)
     args.teacher, args.depth_model = given  # what was left out is left to the stages
-    shared = ["--preset", args.preset, "--data-root", str(args.layout.data_root), "--runs-root", str(args.layout.runs_root)]
+    shared = [
+        "--preset",
+        args.preset,
+        "--data-root",
+        str(args.layout.data_root),
+        "--runs-root",
+        str(args.layout.runs_root),
+    ]
     log = args.layout.runs_root / "stages.json"
     done = {} if args.restart or not log.exists() else read_json(log)
     commands, ran = stages(args), 0
@@ -90,8 +100,8 @@ def print_outcome(args, ran: int, done: dict[str, float]) -> None:
     table = args.layout.results / "table.md"
     if not ran and table.exists():
         print("\n" + table.read_text(encoding="utf-8"))
-    print(f"\n{f'{ran} stages run' if ran else 'nothing to do: every stage is done'}, {sum(done.values()) / 60:.1f} minutes "
-          f"in all\ntable:  {table}\nfigure: {args.layout.results / 'figure.png'}")  # fmt: skip
+    print(f"\n{ran} stages run" if ran else "\nnothing to do: every stage is done", end=", ")
+    print(f"{sum(done.values()) / 60:.1f} minutes in all\ntable:  {table}\nfigure: {table.with_name('figure.png')}")
 
 
 if __name__ == "__main__":

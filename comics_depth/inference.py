@@ -9,8 +9,9 @@ from tqdm import tqdm
 
 from comics_depth.data import image_tensor
 from comics_depth.files import read_image, read_json, write_image, write_json
-from comics_depth.layout import Layout, read_names
+from comics_depth.layout import Layout
 from comics_depth.predictions import preview, write_depth
+from comics_depth.stages import frame_names
 
 
 def predict_frames(
@@ -29,8 +30,7 @@ def predict_frames(
     by the same are skipped, those of another are made again. `previews` adds colour pictures in `previews/`.
     """
     folder = layout.predictions(run)
-    names = [name for split in splits
-             for name in read_names(layout.frame_list(split), "python datasets_preparation.py --crop_frames")]  # fmt: skip
+    names = frame_names(layout, *splits)
     note = folder / "made_by.json"
     if not note.exists() or read_json(note) != provenance:
         for name in names:

@@ -136,10 +136,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "depth_model": {"help": "depth model that is adapted and fine-tuned (the same names, no TorchScript)"},
     "depth_weights": {"type": Path, "help": "weights file of the named depth model, for machines without network"},
     "workers": {"type": int, "help": "processes that read data (default: 0 in training, all cores in preparation)"},
-    "precision": {"choices": ("no", "bf16", "fp16", "auto"), "help": "mixed precision; auto: bf16 where the processor has "
-                  "it in hardware, else no"},
+    "precision": {"choices": ("no", "bf16", "fp16", "auto"), "help": "mixed precision; auto: bf16 where "
+                  "the processor has it in hardware, else no"},
     "restart": {"action": "store_true", "help": "throw away what this command wrote before and start over"},
 }  # fmt: skip
+
+
+TRAINING = ("tag", "seed", "epochs", "batch_size", "image_size", "lr", "schedule", "workers", "precision", "restart")
+MODELS = ("teacher", "depth_model", "depth_weights")
 
 
 def command_line(description: str, examples: str, *names: str) -> argparse.ArgumentParser:

@@ -13,6 +13,11 @@ DEPTH = "python datasets_preparation.py --coco17_depth"
 TEXT_MAPS = "python comics2textareas.py --generate_dcm_without_text_areas"
 
 
+def frame_names(layout: Layout, *splits: str) -> list[str]:
+    """Ids of the comics frames of the splits. Raises UserError naming the command that writes the lists."""
+    return [name for split in splits for name in read_names(layout.frame_list(split), CROP)]
+
+
 def photographs(layout: Layout, split: str, *, depth: Path | None = None, **options) -> Frames:
     """Photographs of a split, with the inverse depth `<depth>/<name>.png` if a folder is given. Photographs without
     depth (broken ones, which that stage counted) are left out; options go to Frames."""
@@ -27,7 +32,7 @@ def photographs(layout: Layout, split: str, *, depth: Path | None = None, **opti
 
 def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options) -> Frames:
     """Comics frames of a split, with their text maps at the threshold chosen for them where text is to be pasted."""
-    names = read_names(layout.frame_list(split), CROP)
+    names = frame_names(layout, split)
     if not with_text_maps:
         return Frames(names, layout.frame, **options)
     if not layout.text_choice.exists():

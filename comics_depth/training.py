@@ -26,7 +26,7 @@ FREE_OPTIONS = {"workers", "dry_run", "restart", "data_root", "runs_root", "layo
 
 
 class Objective(Protocol):
-    """What a variant optimises. It owns networks and optimisers and knows nothing of epochs, devices, files or ranks."""
+    """What a variant optimises. It owns networks and optimisers and knows nothing of epochs, devices or files."""
 
     networks: nn.ModuleDict  # learned, saved
     frozen: nn.ModuleDict  # used, never learned, not saved
@@ -145,8 +145,8 @@ def fit(
 ) -> list[dict]:
     """Trains `objective` and returns the records of metrics.jsonl.
 
-    `train` gives dicts and has an `epoch` attribute. validate(device) -> {name: value}; the epoch with the best `monitor`
-    of these is kept in best.pt. pictures(device) -> uint8 (H, W, 3), written to samples/ after every epoch.
+    `train` gives dicts and has an `epoch` attribute. validate(device) -> {name: value}; the epoch with the best
+    `monitor` of these is kept in best.pt. pictures(device) -> uint8 (H, W, 3), written to samples/ after every epoch.
     All randomness is a function of (seed, epoch, sample), and last.pt is written after every epoch, so a run that was
     interrupted and resumed gives the numbers of one that was not. batch_size counts over all processes.
     """
@@ -193,15 +193,16 @@ def fit(
                 num_workers=workers,
                 drop_last=True,
                 generator=torch.Generator().manual_seed(seed * 100_003 + epoch),
-            )  # fmt: skip
+            )
         )
         objective.networks.train()
         totals: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros((), device=device))
         curve: list[torch.Tensor] = []
-        bar = tqdm(loader, desc=f"{run.folder.name} {epoch}/{epochs}", disable=None if accelerator.is_main_process else True,
-                   total=len(train) // batch_size, leave=False)  # fmt: skip
+        hidden = None if accelerator.is_main_process else True  # None: hidden where there is no terminal
+        name, count = f"{run.folder.name} {epoch}/{epochs}", len(train) // batch_size
+        bar = tqdm(loader, desc=name, disable=hidden, total=count, leave=False)
         for step, batch in enumerate(bar):
-            progress = (epoch - 1 + step / (len(train) // batch_size)) / epochs
+            progress = (epoch - 1 + step / count) / epochs
             factor = min(1.0, 2 * (1 - progress)) if schedule == "linear" else 1.0
             for name, losses in _step(
                 accelerator, objective, optimizers, batch, {n: r * factor for n, r in rates.items()}
@@ -209,7 +210,6 @@ def fit(
                 for term, value in losses.items():
                     totals[f"{name}/{term}"] += value
             curve.append(sum(totals.values()).clone())
-        count = len(train) // batch_size
         record = {"epoch": epoch, "step": epoch * count, "seconds": 0.0}
         for term, total in totals.items():
             record[term] = float(accelerator.reduce(total, "mean")) / count
@@ -226,8 +226,8 @@ def fit(
                 write_image(run.folder / "samples" / f"epoch_{epoch:04d}.jpg", picture, quality=90)
             record |= {"seconds": round(time.perf_counter() - started, 2), "finished": epoch == epochs}
             record["curve"] = [float(part.mean()) for part in np.array_split(steps, min(20, len(steps)))]
-            weights = {"architecture": objective.architecture, "epoch": epoch,
-                       "networks": {name: network.state_dict() for name, network in objective.networks.items()}}  # fmt: skip
+            states = {name: network.state_dict() for name, network in objective.networks.items()}
+            weights = {"architecture": objective.architecture, "epoch": epoch, "networks": states}
             if monitor and (best is None or (record[monitor] > best if larger_is_better else record[monitor] < best)):
                 best = record[monitor]
                 save_checkpoint(run.best, {**weights, monitor: best})

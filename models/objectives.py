@@ -63,7 +63,7 @@ class ImagePool:
         self.size, self.images = size, []
 
     def exchange(self, fakes: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) -> the same shape, some of the fakes replaced by earlier ones, which they replace in the pool."""
+        """(N, C, H, W) -> the same shape, some fakes replaced by earlier ones, whose place in the pool they take."""
         shown = []
         for fake in fakes.detach():
             if len(self.images) < self.size:
@@ -100,8 +100,8 @@ class DepthView:
 class CycleGAN(Objective):
     """Photographs to comics and back (Zhu et al. 2017): mean LSGAN loss + 10 x cycle + 5 x identity.
 
-    *simple* and *without_text* differ in the comics they are given; *depth_aware* shows the discriminator of the natural
-    domain the teacher's depth too.
+    *simple* and *without_text* differ in the comics they are given; *depth_aware* shows the discriminator of the
+    natural domain the teacher's depth too.
     """
 
     def __init__(self, features: int, blocks: int, lr: float, beta1: float, teacher: DepthModel | None = None):
@@ -139,7 +139,7 @@ class CycleGAN(Objective):
             yield f"{domain}_discriminator", {"gan": _discriminator_loss(judge, real[domain], past)}
 
     def pictures(self, batch: Batch) -> list[torch.Tensor]:
-        """Columns of the sample grid, each (N, 3, H, W): photograph, as comics, and back; comics, as photograph, back."""
+        """Columns of the sample grid, each (N, 3, H, W): photograph, as comics, back; comics, as photograph, back."""
         natural, comics = batch["natural"]["image"], batch["comics"]["image"]
         to_comics, to_natural = self.networks["natural2comics"], self.networks["comics2natural"]
         fake_comics, fake_natural = to_comics(natural), to_natural(comics)
@@ -149,15 +149,15 @@ class CycleGAN(Objective):
 def add_text(generator: nn.Module, comics: torch.Tensor, mask: torch.Tensor, photograph: torch.Tensor, whole: bool):
     """The generator's picture of a translated photograph with the text areas of a comics frame, (N, 3, H, W).
 
-    The 2020 generator saw the whole frame and could copy content that contradicts the photograph's depth; unless `whole`,
-    it sees the text areas alone. comics, photograph (N, 3, H, W); mask (N, 1, H, W) in [0, 1].
+    The 2020 generator saw the whole frame and could copy content that contradicts the photograph's depth; unless
+    `whole`, it sees the text areas alone. comics, photograph (N, 3, H, W); mask (N, 1, H, W) in [0, 1].
     """
     return generator(torch.cat([comics if whole else comics * mask, mask, photograph], dim=1))
 
 
 class AddText(Objective):
-    """A generator that pastes the text areas of real comics into translated photographs: LSGAN + 3 x L1 to the photograph
-    outside the mask + 3 x L1 to the comics inside + 5 x identity (real comics pasted on itself)."""
+    """A generator that pastes the text areas of real comics into translated photographs: LSGAN + 3 x L1 to the
+    photograph outside the mask + 3 x L1 to the comics inside + 5 x identity (real comics pasted on itself)."""
 
     def __init__(
         self, translator: nn.Module, features: int, blocks: int, lr: float, beta1: float, whole_comics: bool = False
@@ -264,7 +264,7 @@ class DepthTraining(Objective):
         return images
 
     def steps(self, batch: Batch) -> Steps:
-        """batch: natural with image (N, 3, H, W) and depth (N, 1, H, W); comics with image and text_mask if text is added."""
+        """batch: natural with image (N, 3, H, W) and depth (N, 1, H, W); comics with image and text_mask to add."""
         yield "depth", {"loss": self.measure(batch)[0]}
 
     def measure(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
