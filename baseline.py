@@ -91,19 +91,16 @@ def estimate_statistics(args, run: str) -> None:
                 model(image_tensor(read_image(args.layout.frame(name)), device))
     steps = args.epochs * len(names)
     share = 1.0 if args.momentum is None else 1 - (1 - args.momentum) ** steps
-    save_checkpoint(record.last, {"architecture": {"depth": model.architecture}, "epoch": args.epochs,
-                                  "networks": {"depth": model.state_dict()}})  # fmt: skip
     record.log({"epoch": args.epochs, "step": steps, "share_replaced": share, "finished": True})
     write_json(record.folder / "statistics.json", {"frames": len(names), "share_replaced": share})
+    save_checkpoint(record.last, {"architecture": {"depth": model.architecture}, "epoch": args.epochs,
+                                  "networks": {"depth": model.state_dict()}})  # fmt: skip
     print(f"{run}: {len(layers)} BatchNorm layers, {steps} frames, {share:.1%} of the statistics replaced")
 
 
 def generate_depth_images(args, run: str) -> None:
     if args.variant in REFERENCES:
-        rule = REFERENCES[args.variant]
-        predict_frames(
-            args.layout, run, lambda image: rule(*image.shape[:2]), {"rule": args.variant}, floats=args.floats
-        )
+        predict_frames(args.layout, run, REFERENCES[args.variant], {"rule": args.variant}, floats=args.floats)
         return
     if args.variant == "batchnorm_trick":
         checkpoint = finished_run(args.layout.run(run), "python baseline.py batchnorm_trick --train")

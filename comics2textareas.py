@@ -34,7 +34,7 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    parser = command_line(__doc__, EXAMPLES, *TRAINING, "features", "scale")
+    parser = command_line(__doc__, EXAMPLES, *TRAINING, "features", "scale", "text_limit")
     actions = {
         "train": ("-t", train, "train the U-Net on the frames with masks"),
         "select_epoch": ("-se", select_epoch, "choose the epoch with the best validation IoU at threshold 0.5"),
@@ -47,9 +47,6 @@ def main() -> None:
     }
     for name, (short, _, text) in actions.items():
         parser.add_argument(short, f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=text)
-    parser.add_argument(
-        "--text-limit", type=float, default=0.03, help="most text a text-free crop may show (default .03)"
-    )
     parser.add_argument("--host", default="127.0.0.1", help="address of the web page (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port of the web page (default 8000)")
     args = fill(parser.parse_args(), "comics2textareas")
@@ -75,6 +72,7 @@ def train(args, folder) -> None:
     options = {"seed": args.seed, "scale": args.scale}
     frames = labelled(args.layout, "train", transform=text_crops(args.image_size), **options)
     held_aside = labelled(args.layout, "validation", scale=args.scale)
+    torch.manual_seed(args.seed)
     objective = TextAreas(args.features, args.lr)
 
     def validate(device: torch.device) -> dict[str, float]:

@@ -31,7 +31,7 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    parser = command_line(__doc__, EXAMPLES, *TRAINING, "beta1", "features", "blocks", *MODELS)
+    parser = command_line(__doc__, EXAMPLES, *TRAINING, "beta1", "features", "blocks", "residual", *MODELS)
     parser.add_argument("variant", choices=VARIANTS)
     parser.add_argument("--train", "-t", action="store_true", help="train the variant")
     parser.add_argument("--generate_depth_images", "--generate-depth-images", "-gdi", action="store_true",
@@ -64,19 +64,22 @@ def main() -> None:
 
 
 def train(args, run: str) -> None:
-    layout, inputs = args.layout, {}
+    layout, inputs, teacher = args.layout, {}, None
+    torch.manual_seed(args.seed)
+    generator = {"features": args.features, "blocks": args.blocks, "residual": args.residual}
     if args.variant == "add_text":
         command = "python cyclegan_natural2comics.py without_text --train"
         inputs["translator"] = finished_run(layout.tagged_run("natural2comics", "without_text", args.tag), command)
         translator = load_network(inputs["translator"], "natural2comics")
-        objective = AddText(translator, args.features, args.blocks, args.lr, args.beta1, args.whole_comics)
+        objective = AddText(translator, generator, args.lr, args.beta1, args.whole_comics)
     else:
-        teacher = depth_model(*model_source(args, "teacher")) if args.variant == "depth_aware" else None
-        objective = CycleGAN(args.features, args.blocks, args.lr, args.beta1, teacher)
+        if args.variant == "depth_aware":
+            teacher = model_source(args, "teacher")
+        objective = CycleGAN(generator, args.lr, args.beta1, depth_model(*teacher) if teacher else None)
     names = ("variant", "preset", "seed", "epochs", "batch_size", "image_size", "lr", "beta1", "schedule", "features",
-             "blocks", "precision", "restart")  # fmt: skip
+             "blocks", "residual", "precision", "restart")  # fmt: skip
     options = {name: getattr(args, name) for name in names}
-    options |= {"teacher": args.teacher} if args.variant == "depth_aware" else {}
+    options |= {"teacher": identity(*teacher)} if teacher else {}
     options |= {"whole_comics": args.whole_comics} if args.variant == "add_text" else {}
     fit(objective, domains(args, "train", random_crops(args.image_size)), Run(layout.run(run), options, inputs),
         epochs=args.epochs, batch_size=args.batch_size, seed=args.seed, schedule=args.schedule, workers=args.workers,

@@ -1,10 +1,9 @@
 """Prepares the datasets: pages to frames, text masks, hand-made depth orderings, the teacher's depth of photographs."""
 
 import argparse
-import hashlib
+import contextlib
 import shutil
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +12,12 @@ import numpy as np
 from tqdm import tqdm
 
 from comics_depth import splits
-from comics_depth.annotations import SVG_CLASSES, Box, SvgPage, clip_box, read_boxes, read_svg
+from comics_depth.annotations import SVG_CLASSES, Box, clip_box, read_boxes, read_svg
 from comics_depth.files import (
     UserError,
     find_image,
     header_size,
+    image_size,
     parallel_map,
     read_image,
     read_json,
@@ -25,7 +25,7 @@ from comics_depth.files import (
     write_image,
     write_json,
 )
-from comics_depth.layout import SPLITS, Layout, legacy_name, read_manifest, read_names
+from comics_depth.layout import Layout, legacy_name, read_manifest, read_names
 from comics_depth.options import command_line, fill, model_source
 from comics_depth.predictions import write_depth
 
@@ -63,7 +63,10 @@ def main() -> None:
         parser.error("--import_domain FOLDER and --as comics|natural belong together")
     fill(args, "synthesize" if args.synthesize else "common")
     for name in chosen:
-        (partial(describe, name) if args.dry_run else ACTIONS[name].run)(args)
+        if args.dry_run:
+            describe(name, args)
+        else:
+            ACTIONS[name][0](args)
 
 
 class Frame(NamedTuple):
@@ -77,9 +80,9 @@ class Frame(NamedTuple):
     def there(self, manifest: dict[str, dict]) -> bool:
         """Whether an earlier run wrote it from the same annotation. A mask that the manifest does not know may be of
         other classes and does not count."""
-        known = manifest.get(self.id, None if self.mask else self.entry)
-        same = known and all(known.get(key) == self.entry.get(key) for key in ("box", "classes"))
-        return bool(same) and self.image.exists() and (self.mask is None or self.mask.exists())
+        known = manifest.get(self.id, {} if self.mask else self.entry)
+        same = all(known.get(key) == self.entry.get(key) for key in ("box", "classes"))
+        return same and self.image.exists() and (self.mask is None or self.mask.exists())
 
 
 class Page(NamedTuple):
@@ -91,6 +94,15 @@ class Page(NamedTuple):
     polygons: Sequence[np.ndarray] = ()
 
 
+@contextlib.contextmanager
+def counted(skipped: list[str]) -> Iterator[None]:
+    """What the user can mend in one page or photograph is counted, and does not stop the others."""
+    try:
+        yield
+    except UserError as error:
+        skipped.append(str(error))
+
+
 def crop_frames(args: argparse.Namespace) -> None:
     """DCM pages -> frames, train.txt, validation.txt, test.txt and the manifest."""
     layout, pages, skipped = args.layout, [], []
@@ -99,10 +111,10 @@ def crop_frames(args: argparse.Namespace) -> None:
         raise UserError(f"{layout.cropped} holds an imported domain ({note}); --restart to replace it by DCM's frames")
     for name in split:
         source, boxes = find_image(layout.dcm_images, name), layout.dcm_boxes / f"{name}.txt"
-        if source is None or not boxes.exists():
-            skipped.append(f"page {name}: no {'image' if source is None else 'groundtruth file'}")
-        elif size := header_size(source, skipped):
-            found, bad = read_boxes(boxes, size)
+        with counted(skipped):
+            if source is None or not boxes.exists():
+                raise UserError(f"page {name}: no {'image' if source is None else 'groundtruth file'}")
+            found, bad = read_boxes(boxes, image_size(source))
             skipped += bad
             pages.append(Page(name, source, [dcm_frame(layout, name, source, k, box) for k, box in found]))
     pages = write_frames(pages, skipped, args, layout.frames, read_manifest(layout))
@@ -123,13 +135,8 @@ def generate_text_masks(args: argparse.Namespace) -> None:
     layout, pages, skipped = args.layout, [], []
     manifest = read_json(layout.text_manifest) if layout.text_manifest.exists() and not args.restart else {}
     for path in sorted(layout.ebdtheque_svg.rglob("*.svg")):
-        name, svg = path.relative_to(layout.ebdtheque_svg).with_suffix("").as_posix(), read_svg(path, layout.ebdtheque)
-        skipped += svg.skipped
-        source = svg.image if svg.image.is_file() else find_image(layout.ebdtheque_pages, name)
-        if source is None:
-            skipped.append(f"{path}: its page image {svg.image} is missing")
-        elif size := header_size(source, skipped):
-            pages.append(text_page(layout, name, source, svg, size, args.mask_classes, skipped))
+        with counted(skipped):
+            pages.append(text_page(layout, path, args.mask_classes, skipped))
     # Whatever was drawn before gives way to the lists of DCM, which decide what the depth stages are scored on.
     fixed, known = {entry["page"]: entry["split"] for entry in manifest.values()}, splits.known_pages(layout, args.seed)
     pages = write_frames(pages, skipped, args, layout.text_frames, manifest)
@@ -140,10 +147,15 @@ def generate_text_masks(args: argparse.Namespace) -> None:
         print(f"  no page is left for {part}: the lists of DCM name nearly all pages of {layout.ebdtheque}")
 
 
-def text_page(
-    layout: Layout, name: str, source: Path, svg: SvgPage, size: tuple[int, int], classes: list[str], skipped: list[str]
-) -> Page:
-    """Panels of a page (without any: the whole page) and its text polygons, in pixels of the image of `size`."""
+def text_page(layout: Layout, path: Path, classes: list[str], skipped: list[str]) -> Page:
+    """Panels of the page of an SVG file (without any: the whole page) and its text polygons, in pixels of its image.
+    Raises UserError if file or image cannot be read."""
+    name, svg = path.relative_to(layout.ebdtheque_svg).with_suffix("").as_posix(), read_svg(path, layout.ebdtheque)
+    skipped += svg.skipped
+    source = svg.image if svg.image.is_file() else find_image(layout.ebdtheque_pages, name)
+    if source is None:
+        raise UserError(f"{path}: its page image {svg.image} is missing")
+    size = image_size(source)
     to_pixels = np.divide(size, svg.size or size)[::-1]
     corners = [panel * to_pixels for panel in svg.polygons["Panel"]] or [np.array([[0, 0], size[::-1]])]
     frames = []
@@ -162,32 +174,34 @@ def import_domain(args: argparse.Namespace) -> None:
     """Copies a folder of images in, as frames (one a page) or as photographs, with seeded splits. Raises UserError
     where another domain lies already."""
     layout, comics, source = args.layout, args.domain == "comics", args.import_domain.resolve()
-    target, note, here = layout.frames if comics else layout.photographs, layout.import_note(args.domain), str(source)
+    target, note = layout.frames if comics else layout.photographs, layout.import_note(args.domain)
     if source.is_relative_to(target.resolve()) or target.resolve().is_relative_to(source):
         raise UserError(f"the folder to import ({source}) and {target} must not lie inside each other")
     before = read_json(note).get("folder") if note.exists() else None
-    if target.exists() and any(target.iterdir()) and before != here and not (args.restart and (before or comics)):
-        mend = "--restart to replace it" if before or comics else "another --data-root"
+    ours = before or comics  # photographs that this command did not bring are never thrown away
+    if target.exists() and any(target.iterdir()) and before != str(source) and not (args.restart and ours):
+        mend = "--restart to replace it" if ours else "another --data-root"
         raise UserError(f"{target} holds another domain{f', from {before}' if before else ''}; use {mend}")
     pages, skipped = [], []
     for name, path in splits.image_names(source).items():
-        if size := header_size(path, skipped):
-            frame = dcm_frame(layout, name, layout.frame(f"{name}_1"), 1, (0, 0, size[1], size[0]))
+        with counted(skipped):
+            height, width = image_size(path)
+            frame = dcm_frame(layout, name, layout.frame(f"{name}_1"), 1, (0, 0, width, height))
             pages.append(Page(name, path, [frame if comics else frame._replace(image=target / f"{name}.jpg")]))
     manifest = read_manifest(layout) if comics and not args.restart else {}
     if args.restart and not comics:  # lists and depth are those of the photographs that go
         shutil.rmtree(layout.photograph_depth, ignore_errors=True)
         for part in splits.PHOTOGRAPH_SHARES:
             layout.photograph_list(part).unlink(missing_ok=True)
-    write_json(note, {"folder": here})
+    write_json(note, {"folder": str(source)})
     pages = write_frames(pages, skipped, args, target, manifest)
+    names = [page.name for page in pages]
     if comics:
         fixed = {entry["page"]: entry["split"] for entry in manifest.values()}
-        split = splits.seeded_split([page.name for page in pages], splits.PAGE_SHARES, args.seed, fixed)
+        split = splits.seeded_split(names, splits.PAGE_SHARES, args.seed, fixed)
         save_lists("import_domain", pages, split, skipped, layout.frame_list, layout.manifest)
     else:
-        lists = splits.photograph_split(layout, args.seed, [page.name for page in pages])
-        report("import_domain", {split: len(names) for split, names in lists.items()}, "photographs", skipped)
+        report("import_domain", splits.photograph_split(layout, args.seed, names), "photographs", skipped)
 
 
 def write_frames(
@@ -217,7 +231,9 @@ def cut_page(page: Page) -> str | None:
         image = read_image(page.source)
     except UserError as error:
         return str(error)
-    mask = text_mask(page.polygons, image.shape[:2])
+    mask = np.zeros(image.shape[:2], np.uint8)
+    for polygon in page.polygons:  # one at a time, as overlaps would else cancel; their borders are text too
+        cv2.fillPoly(mask, [np.round(np.clip(polygon, -1e6, 1e6) * 16).astype(np.int32)], 255, shift=4)
     for frame in page.frames:
         x1, y1, x2, y2 = frame.entry["box"]
         write_image(frame.image, image[y1:y2, x1:x2])
@@ -226,48 +242,50 @@ def cut_page(page: Page) -> str | None:
     return None
 
 
-def text_mask(polygons: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    """Union of polygons, borders included: uint8 (H, W), 0 or 255. One at a time, as overlaps would else cancel."""
-    mask = np.zeros(size, np.uint8)
-    for polygon in polygons:
-        sixteenths = np.round(np.clip(polygon, -1e6, 1e6) * 16).astype(np.int32)
-        cv2.fillPoly(mask, [sixteenths], 255, shift=4)
-    return mask
-
-
 def save_lists(
     what: str, pages: list[Page], split: dict[str, str], skipped: list[str], path: Callable[[str], Path], manifest: Path
 ) -> None:
     """Writes the lists of frame ids and the manifest, after the frames so that they never name one that is missing."""
     entries = {frame.id: frame.entry | {"split": split[page.name]} for page in pages for frame in page.frames}
-    lists = {part: [id for id, entry in entries.items() if entry["split"] == part] for part in SPLITS}
-    splits.write_lists({path(part): ids for part, ids in lists.items()})
+    lists = splits.write_lists(path, {id: entry["split"] for id, entry in entries.items()})
     write_json(manifest, entries)
-    report(what, {part: len(ids) for part, ids in lists.items()}, f"frames, listed in {manifest.parent}", skipped)
+    report(what, lists, f"frames, listed in {manifest.parent}", skipped)
 
 
-def report(what: str, counts: dict[str, int], unit: str, skipped: list[str]) -> None:
-    print(f"{what}: " + ", ".join(f"{part} {count}" for part, count in counts.items()) + f" {unit}")
+def report(what: str, lists: dict[str, list[str]], unit: str, skipped: list[str]) -> None:
+    print(f"{what}: " + ", ".join(f"{part} {len(names)}" for part, names in lists.items()) + f" {unit}")
     if skipped:
-        print(f"  skipped {len(skipped)}:", *skipped[:20], sep="\n    ")
-        print(f"    ... and {len(skipped) - 20} more\n" if len(skipped) > 20 else "", end="")
+        shown = skipped[:20] + ["..."] * (len(skipped) > 20)
+        print(f"  skipped {len(skipped)}:", *shown, sep="\n    ")
 
 
 def coco17_depth(args: argparse.Namespace) -> None:
-    """The teacher's inverse depth of every photograph, in 16 bit with scale and offset, and the photographs' split."""
+    """The teacher's inverse depth of every photograph, in 16 bit with scale and offset, and the photographs' split.
+    Raises UserError if depth of another teacher lies there already."""
+    from comics_depth.inference import as_predictor  # here, since nothing else in preparation has to wait for torch
+    from comics_depth.training import default_device, file_hash
+    from models.depth import depth_model
+
     layout, skipped, (name, weights) = args.layout, [], model_source(args, "teacher")
-    photographs = splits.image_names(layout.photographs)
-    teacher = check_teacher(layout, name, weights, args.restart)
+    photographs, note, file = splits.image_names(layout.photographs), layout.photograph_teacher, Path(weights or name)
+    teacher = {"name": str(name), "sha256": file_hash(file) if file.is_file() else None}
+    before = read_json(note) if note.exists() else {"name": "an unknown teacher"}
+    same = teacher["sha256"] == before.get("sha256") if teacher["sha256"] else teacher == before
+    if not same and not args.restart and any(layout.photograph_depth.rglob("*.png")):
+        raise UserError(f"{layout.photograph_depth} holds depth of {before['name']}, not of {name} as it is now; "
+                        "teachers are not mixed: --restart computes all of it anew")  # fmt: skip
     sizes = {photograph: header_size(path, skipped) for photograph, path in photographs.items()}
     good = [photograph for photograph, size in sizes.items() if size]
     todo = [p for p in good if args.restart or header_size(layout.photograph_depth_map(p), []) != sizes[p]]
-    depth_of = load_teacher(name, weights, f"{len(todo)} of {len(good)} photographs") if todo else None
+    if todo:
+        print(f"depth of {len(todo)} of {len(good)} photographs by {name} on {default_device()}", flush=True)
+        predict = as_predictor(depth_model(name, weights), default_device())
     if args.restart:
         shutil.rmtree(layout.photograph_depth, ignore_errors=True)
-    write_json(layout.photograph_teacher, teacher)
+    write_json(note, teacher)
     for photograph in tqdm(todo, desc="photographs", disable=None):
         try:
-            inverse_depth = depth_of(read_image(photographs[photograph]))
+            inverse_depth = predict(read_image(photographs[photograph]))
         except UserError as error:
             skipped.append(str(error))
             good.remove(photograph)
@@ -277,41 +295,7 @@ def coco17_depth(args: argparse.Namespace) -> None:
         write_depth(layout.photograph_depth_map(photograph), inverse_depth)
     if not good:
         raise UserError(f"{layout.photographs}: no photograph could be read; {skipped[0]}")
-    lists = splits.photograph_split(layout, args.seed, good)
-    report("coco17_depth", {part: len(names) for part, names in lists.items()}, "photographs", skipped)
-
-
-def load_teacher(name: str, weights: Path | None, what: str) -> Callable[[np.ndarray], np.ndarray]:
-    """The teacher as a function: uint8 (H, W, 3) RGB -> inverse depth (H, W)."""
-    import torch  # here, since nothing else in preparation has to wait for it
-
-    from comics_depth.data import image_tensor
-    from models.depth import depth_model
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    print(f"depth of {what} by {name} on {device}", flush=True)
-    model = depth_model(name, weights).to(device).eval()
-
-    @torch.inference_mode()
-    def depth_of(image: np.ndarray) -> np.ndarray:
-        return model(image_tensor(image, device))[0].float().cpu().numpy()
-
-    return depth_of
-
-
-def check_teacher(layout: Layout, name: str, weights: Path | None, restart: bool) -> dict[str, str | None]:
-    """{name, sha256 of its file} of the teacher. Raises UserError if depth of another one lies there already."""
-    file = Path(weights or name)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
-    note = layout.photograph_teacher
-    before = read_json(note) if note.exists() else {}
-    same = before.get("sha256") == digest and (digest or before.get("name") == name)
-    if not same and not restart and any(layout.photograph_depth.rglob("*.png")):
-        raise UserError(
-            f"{layout.photograph_depth} holds depth of {before.get('name', 'an unknown teacher')}, not of {name} as it "
-            "is now; teachers are not mixed: --restart computes all of it anew"
-        )
-    return {"name": str(name), "sha256": digest}
+    report("coco17_depth", splits.photograph_split(layout, args.seed, good), "photographs", skipped)
 
 
 def synthesize(args: argparse.Namespace) -> None:
@@ -330,29 +314,22 @@ def generate_evaluation(args: argparse.Namespace) -> None:
     annotate_orderings(args.layout, frames, host=args.host, port=args.port)
 
 
-class Action(NamedTuple):
-    """A stage of this script: what it runs, and the attributes of Layout (paths) that it reads and writes."""
-
-    run: Callable[[argparse.Namespace], None]
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
-
-
-# In running order: each finds what the ones before it wrote.
-ACTIONS = {
-    "synthesize": Action(synthesize, (), ("dcm", "ebdtheque", "photographs", "photograph_truth", "orderings")),
-    "import_domain": Action(import_domain, (), ()),
-    "crop_frames": Action(crop_frames, ("dcm_images", "dcm_boxes"), ("frames", "manifest")),
-    "generate_text_masks": Action(generate_text_masks, ("ebdtheque_pages", "ebdtheque_svg"), ("text_frames",)),
-    "coco17_depth": Action(coco17_depth, ("photographs",), ("photograph_depth",)),
-    "generate_evaluation": Action(generate_evaluation, ("frames", "manifest"), ("orderings",)),
+# What each option runs, and the paths (attributes of Layout) that it reads and writes. In running order: each finds
+# what the ones before it wrote.
+ACTIONS: dict[str, tuple[Callable[[argparse.Namespace], None], tuple[str, ...], tuple[str, ...]]] = {
+    "synthesize": (synthesize, (), ("dcm", "ebdtheque", "photographs", "photograph_truth", "orderings")),
+    "import_domain": (import_domain, (), ()),
+    "crop_frames": (crop_frames, ("dcm_images", "dcm_boxes"), ("frames", "manifest")),
+    "generate_text_masks": (generate_text_masks, ("ebdtheque_pages", "ebdtheque_svg"), ("text_frames",)),
+    "coco17_depth": (coco17_depth, ("photographs",), ("photograph_depth",)),
+    "generate_evaluation": (generate_evaluation, ("frames", "manifest"), ("orderings",)),
 }
 
 
 def describe(name: str, args: argparse.Namespace) -> None:
     """Prints what an action would read, with what is missing, and write."""
-    action, layout = ACTIONS[name], args.layout
-    reads, writes = ([getattr(layout, key) for key in keys] for keys in action[1:])
+    layout, (_, *paths) = args.layout, ACTIONS[name]
+    reads, writes = ([getattr(layout, key) for key in keys] for keys in paths)
     if name == "import_domain":
         reads, writes = [args.import_domain], [layout.frames if args.domain == "comics" else layout.photographs]
     print(f"--{name}" + (f", teacher {args.teacher}" if name == "coco17_depth" else ""))

@@ -16,7 +16,7 @@ from comics_depth.layout import Layout, run_name
 from comics_depth.options import MODELS, TRAINING, command_line, fill, model_source
 from comics_depth.predictions import preview
 from comics_depth.stages import comics_frames, identity, photographs
-from comics_depth.training import Diverged, Run, default_device, file_hash, finished_run, fit
+from comics_depth.training import Diverged, Run, default_device, file_hash, finished_run, fit, save_checkpoint
 from models.depth import DepthModel, depth_model, small_depth_model
 from models.loading import load_network
 from models.objectives import DepthTraining
@@ -173,28 +173,29 @@ def optimize_lr(args, run: str) -> None:
     folder, records = args.layout.run(f"{run}_lr"), {}
     for rate in sorted(args.rates):
         try:
-            records[rate] = train_once(args, folder / f"{rate:.0e}", rate, epochs=1)[-1]
+            records[rate] = train_once(args, folder / f"{rate:g}", rate, epochs=1)[-1]
         except Diverged as error:
             print(error)
             continue
-        for checkpoint in ("last.pt", "best.pt"):  # a sweep of nine large networks fills a disk
-            (folder / f"{rate:.0e}" / checkpoint).unlink(missing_ok=True)
+        # a sweep of nine large networks fills a disk; that this rate is done is all the next call has to know
+        save_checkpoint(folder / f"{rate:g}" / "last.pt", {"epoch": 1})
+        (folder / f"{rate:g}" / "best.pt").unlink(missing_ok=True)
     if not records:
         raise UserError(f"{run}: every rate of {args.rates} diverged; give lower --rates")
     losses = {rate: record["val_loss"] for rate, record in records.items()}
     best = min(losses, key=losses.get)
     figure, (curves, validated) = plt.subplots(1, 2, figsize=(11, 4))
     for rate, record in records.items():
-        curves.plot(np.linspace(0, 1, len(record["curve"])), record["curve"], label=f"{rate:.0e}")
+        curves.plot(np.linspace(0, 1, len(record["curve"])), record["curve"], label=f"{rate:g}")
     curves.set(xlabel="share of the epoch", ylabel="training loss", title=run)
     curves.legend(title="learning rate", fontsize=8)
     validated.semilogx(list(losses), list(losses.values()), "o-")
     validated.axvline(best, color="grey", linestyle=":")
-    validated.set(xlabel="learning rate", ylabel="validation loss", title=f"chosen: {best:.0e}")
+    validated.set(xlabel="learning rate", ylabel="validation loss", title=f"chosen: {best:g}")
     figure.savefig(folder / "learning_rates.png", dpi=110, bbox_inches="tight")
     plt.close(figure)
-    write_json(folder / "choice.json", {"lr": best, "val_loss": {f"{rate:.0e}": loss for rate, loss in losses.items()}})
-    print(f"{run}: learning rate {best:.0e}; losses and plot in {folder}")
+    write_json(folder / "choice.json", {"lr": best, "val_loss": {f"{rate:g}": loss for rate, loss in losses.items()}})
+    print(f"{run}: learning rate {best:g}; losses and plot in {folder}")
 
 
 def train(args, run: str) -> None:
@@ -206,7 +207,7 @@ def train(args, run: str) -> None:
                 f"{path} is missing; run first: python depth_estimator.py {swept} --optimize_lr (or give --lr)"
             )
         args.lr = read_json(path)["lr"]
-        print(f"{run}: learning rate {args.lr:.0e}, chosen by --optimize_lr of {swept}")
+        print(f"{run}: learning rate {args.lr:g}, chosen by --optimize_lr of {swept}")
     train_once(args, args.layout.run(run), args.lr, args.epochs)
 
 

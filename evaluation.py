@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from comics_depth.files import UserError, run_main, write_json
-from comics_depth.layout import SPLITS, find_named, read_manifest, read_names, run_name
+from comics_depth.layout import SPLITS, find_named, names_of, read_manifest, read_names, run_name
 from comics_depth.options import command_line, fill
 from comics_depth.orderings import Point, read_ordering
 from comics_depth.predictions import read_depth
@@ -21,7 +21,6 @@ ROWS = {
     "depth_estimator": ("depth_estimator.py", ("simple", "add_text", "add_text_ignoretext")),
     "baseline": ("baseline.py", ("no_batchnorm_trick", "batchnorm_trick", *REFERENCES)),
 }
-SPELLINGS = {"add_text_ignoreloss": "add_text_ignoretext"}
 EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
   python evaluation.py all --preset demo
   python evaluation.py predictions my_depth_maps --json scores.json
@@ -49,22 +48,34 @@ def main() -> None:
     args = parse()
     runs, baseline = wanted_runs(args)
     if args.dry_run:
-        return dry_run(args, runs, baseline)
+        splits = "all" if args.every_ordering else " and ".join(args.splits)
+        print(f"would score, {args.protocol} protocol, with the orderings in {args.orderings} ({splits}), compared to "
+              f"{baseline.name}:")  # fmt: skip
+        for run in runs:
+            print(f"  {run.name} from {run.folder}{'' if run.folder.is_dir() else ' (missing)'}")
+        for path in filter(None, (args.json, args.layout.results if args.approach == "all" else None)):
+            print(f"would write {path}")
+        return
     frames = frames_to_score(args)
-    counts = {run: count_frames(run, maps, frames, args.protocol)
-              for run, maps in find_predictions(args, runs, baseline, frames).items()}  # fmt: skip
-    rows = score(args, frames, runs, counts, counts.get(baseline))
+    counts = count_runs(args, runs, baseline, frames)
+    rows = score(args, frames, [run for run in runs if run in counts], counts, counts.get(baseline))
     caption = CAPTION.format(baseline=baseline.name, protocol=args.protocol)
     print(markdown(rows, caption), end="")
     if baseline not in counts:
         dropped = " (so no image was dropped)" if args.protocol == "original" else ""
         print(f"\nNot compared to {baseline.name}, which lacks predictions of these frames{dropped}. {baseline.remedy}")
     if args.json:
-        whole = None if args.approach == "all" else summarise(counts[runs[0]], counts.get(baseline), args.protocol)
-        write_json(args.json, as_json(args, rows, whole))
+        document = {"protocol": args.protocol}
+        if args.approach == "all":
+            for row in rows:
+                document.setdefault("rows", {}).setdefault(row.run, {})[row.split] = row.scores
+        else:
+            whole = summarise(counts[runs[0]], counts.get(baseline), args.protocol)
+            document |= {"run": runs[0].name, **whole, "splits": {row.split: row.scores for row in rows}}
+        write_json(args.json, document)
         print(f"\nwrote {args.json}")
     if args.approach == "all":
-        *files, figure = write_results(args.layout, rows, caption)
+        *files, figure = write_results(args.layout, rows, caption, args.protocol)
         print(f"\nwrote {', '.join(str(path) for path in files)}\nfigure: {figure}")
 
 
@@ -83,7 +94,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
     parser.add_argument("--allow-missing", action="store_true", help="all: leave out rows without predictions")
     args = parser.parse_args()
-    args.variant = SPELLINGS.get(args.variant, args.variant)
+    if args.variant == "add_text_ignoreloss":
+        args.variant = "add_text_ignoretext"
     if args.approach in ROWS and args.variant not in ROWS[args.approach][1]:
         parser.error(f"{args.approach} needs one of: {', '.join(ROWS[args.approach][1])} (found: {args.variant})")
     if (args.approach, args.variant is None) in (("predictions", True), ("all", False)):
@@ -95,44 +107,38 @@ def parse() -> argparse.Namespace:
     # The 2020 code never scored the test split.
     split = args.split or ("validation" if args.protocol == "original" else "both")
     args.splits = ("validation", "test") if split == "both" else (split,)
-    return fill(args)
+    fill(args)
+    args.orderings = args.orderings or args.layout.orderings
+    return args
 
 
 def wanted_runs(args: argparse.Namespace) -> tuple[list[Run], Run]:
     """The runs to score, in the order of the table, and the baseline they are compared to."""
+    asked = (args.approach, args.variant)
+    # A rule without a network is the same under every tag; the baseline is, where none was made with this tag.
+    untagged = {*REFERENCES, *(["batchnorm_trick"] if asked != ("baseline", "batchnorm_trick") else [])}
 
     def run(approach: str, variant: str) -> Run:
         name = run_name(approach, variant, args.tag)
-        # A rule without a network is the same under every tag.
-        if variant in REFERENCES and not args.layout.predictions(name).is_dir():
+        if variant in untagged and not args.layout.predictions(name).is_dir():
             name = run_name(approach, variant)
         remedy = f"Run first: python {ROWS[approach][0]} {variant} --generate_depth_images{args.repeat}"
         return Run(name, args.layout.predictions(name), remedy)
 
-    baseline = run("baseline", "batchnorm_trick")
     if args.approach == "predictions":
         folder = Path(args.variant)
-        return [Run(folder.resolve().name, folder, "Write one map for each frame, of the frame's size")], baseline
-    if args.approach == "all":
-        return [run(approach, variant) for approach in ROWS for variant in ROWS[approach][1]], baseline
-    return [run(args.approach, args.variant)], baseline
-
-
-def dry_run(args: argparse.Namespace, runs: list[Run], baseline: Run) -> None:
-    splits = "all" if args.every_ordering else " and ".join(args.splits)
-    print(f"would score, {args.protocol} protocol, with the orderings in {args.orderings or args.layout.orderings} "
-          f"({splits}), compared to {baseline.name}:")  # fmt: skip
-    for run in runs:
-        print(f"  {run.name} from {run.folder}{'' if run.folder.is_dir() else ' (missing)'}")
-    for path in [args.json] * bool(args.json) + [args.layout.results] * (args.approach == "all"):
-        print(f"would write {path}")
+        runs = [Run(folder.resolve().name, folder, "Write one map for each frame, of the frame's size")]
+    elif args.approach == "all":
+        runs = [run(approach, variant) for approach in ROWS for variant in ROWS[approach][1]]
+    else:
+        runs = [run(*asked)]
+    return runs, run("baseline", "batchnorm_trick")
 
 
 def frames_to_score(args: argparse.Namespace) -> list[Frame]:
     """Frames of the splits that have an ordering, by name; with --orderings and no --split, every ordering of that
-    folder (lists of splits need not exist then). Raises UserError if there is none, or if one serves two frames."""
-    folder = args.orderings or args.layout.orderings
-    found: dict[Path, tuple[str, str | None]] = {}
+    folder (lists of splits need not exist then). Raises UserError if there is none."""
+    manifest, split_of = read_manifest(args.layout), {}
     for split in SPLITS if args.every_ordering else args.splits:
         path = args.layout.frame_list(split)
         if args.every_ordering and not path.exists():
@@ -140,88 +146,66 @@ def frames_to_score(args: argparse.Namespace) -> list[Frame]:
         names = read_names(path, "python datasets_preparation.py --crop_frames" + args.repeat)
         if args.protocol == "original" and not args.every_ordering and path.read_text(encoding="utf-8")[-1:] != "\n":
             names = names[:-1]  # the 2020 reader cut the text at newlines and threw the last piece away
-        for name in names:
-            if ordering := find_named(folder, name, (".txt",)):
-                claim(found, ordering, (name, split))
+        split_of |= dict.fromkeys(names, split)
+    meant = names_of({*manifest, *split_of})
+    found = {find_named(args.orderings, name, (".txt",), meant): name for name in split_of}
+    found.pop(None, None)
     if args.every_ordering:
-        for ordering in folder.rglob("*.txt"):
-            found.setdefault(ordering, (ordering.relative_to(folder).with_suffix("").as_posix(), None))
+        for path in args.orderings.rglob("*.txt"):
+            found.setdefault(path, path.relative_to(args.orderings).with_suffix("").as_posix())
     if not found:
         where = "" if args.every_ordering else f" of a {' or '.join(args.splits)} frame"
-        raise UserError(f"{folder}: expected <frame>.txt, found no depth ordering{where}; give --orderings FOLDER or "
-                        f"make some: python datasets_preparation.py --generate_evaluation{args.repeat}")  # fmt: skip
-    boxes = {name: entry["box"] for name, entry in read_manifest(args.layout).items() if entry.get("box")}
+        raise UserError(
+            f"{args.orderings}: expected <frame>.txt, found no depth ordering{where}; give --orderings FOLDER or make "
+            f"some: python datasets_preparation.py --generate_evaluation{args.repeat}"
+        )
+    boxes = {name: entry["box"] for name, entry in manifest.items() if entry.get("box")}
     sizes = {name: (box[3] - box[1], box[2] - box[0]) for name, box in boxes.items()}
-    return sorted(Frame(name, split, read_ordering(path), sizes.get(name)) for path, (name, split) in found.items())
+    return sorted(Frame(name, split_of.get(name), read_ordering(path), sizes.get(name)) for path, name in found.items())
 
 
-def claim(found: dict, path: Path, frame: tuple) -> None:
-    """found[path] = frame. Raises UserError if another frame has the path: 2020 names do not tell all frames apart."""
-    if path in found:
-        raise UserError(f"{path} could belong to {found[path][0]} and to {frame[0]}; rename it to the one it shows")
-    found[path] = frame
-
-
-def find_predictions(args: argparse.Namespace, runs: list[Run], baseline: Run,
-                     frames: list[Frame]) -> dict[Run, list[Path]]:  # fmt: skip
-    """The runs that can be scored, the baseline among them if it can be, each with the maps of `frames`. Raises
-    UserError that names the frames a wanted run lacks and the command that predicts them; under --allow-missing such a
-    row of `all` is left out, which is printed."""
+def count_runs(args: argparse.Namespace, runs: list[Run], baseline: Run, frames: list[Frame]) -> dict[Run, np.ndarray]:
+    """Right, wrong and tied pairs of every frame, (frames, 4, 3), of the runs that can be scored, the baseline among
+    them if it can be. Raises UserError for a map of another size, and one that names the frames a wanted run lacks and
+    the command that predicts them; under --allow-missing such a row of `all` is left out, which is printed."""
+    meant = names_of({*read_manifest(args.layout), *(frame.name for frame in frames)})
     present, problems = {}, []
     for run in dict.fromkeys([*runs, baseline]):
-        maps = [find_named(run.folder, frame.name, (".npy", ".png")) for frame in frames]
+        maps = [find_named(run.folder, frame.name, (".npy", ".png"), meant) for frame in frames]
         missing = [frame.name for frame, path in zip(frames, maps, strict=True) if path is None]
-        if run in runs and missing:
+        if not missing:
+            present[run] = maps
+        elif run in runs:
             names = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
             problems.append(f"{run.name}: no prediction for {len(missing)} of {len(frames)} frames ({names}); expected "
                             f"<frame>.png or <frame>.npy in {run.folder}. {run.remedy}")  # fmt: skip
-        if not missing:
-            users: dict = {}
-            for frame, path in zip(frames, maps, strict=True):
-                claim(users, path, frame)
-            present[run] = maps
-    if problems and not (args.approach == "all" and args.allow_missing and any(run in present for run in runs)):
+    if problems and not (args.approach == "all" and args.allow_missing and present.keys() & set(runs)):
         hint = "\nTo leave such rows out: --allow-missing" if args.approach == "all" else ""
         raise UserError("\n".join(problems) + hint)
     print("".join(f"left out: {problem}\n\n" for problem in problems), end="")
-    return present
+    return {run: np.array([count_frame(args, run, *pair) for pair in zip(frames, maps, strict=True)])
+            for run, maps in present.items()}  # fmt: skip
 
 
-def count_frames(run: Run, maps: list[Path], frames: list[Frame], protocol: str) -> np.ndarray:
-    """Right, wrong and tied pairs of every frame, (frames, 4, 3). Raises UserError for a map of another size."""
-    counts = []
-    for frame, path in zip(frames, maps, strict=True):
-        depth = read_depth(path)
-        if frame.size is not None and depth.shape != frame.size:
-            raise UserError(f"{path}: expected {frame.size[1]}x{frame.size[0]} pixels, the size of frame {frame.name}, "
-                            f"found {depth.shape[1]}x{depth.shape[0]}. {run.remedy}")  # fmt: skip
-        counts.append(count_pairs(eight_bit(depth) if protocol == "original" else depth, frame.points, frame.name))
-    return np.array(counts)
+def count_frame(args: argparse.Namespace, run: Run, frame: Frame, path: Path) -> np.ndarray:
+    depth = read_depth(path)
+    if frame.size is not None and depth.shape != frame.size:
+        raise UserError(f"{path}: expected {frame.size[1]}x{frame.size[0]} pixels, the size of frame {frame.name}, "
+                        f"found {depth.shape[1]}x{depth.shape[0]}. {run.remedy}")  # fmt: skip
+    return count_pairs(eight_bit(depth) if args.protocol == "original" else depth, frame.points, frame.name)
 
 
 def score(args: argparse.Namespace, frames: list[Frame], runs: list[Run], counts: dict[Run, np.ndarray],
           baseline: np.ndarray | None) -> list[Row]:  # fmt: skip
     """Rows of the table: of each split, every run; where every ordering of a folder counts, all of them first."""
-    sections = {split: [at for at, frame in enumerate(frames) if frame.split == split] for split in SPLITS}
-    sections = {split: members for split, members in sections.items() if members}
-    if args.every_ordering:
-        sections = {"all": list(range(len(frames))), **sections}
+    sections = {"all": list(range(len(frames)))} if args.every_ordering else {}
+    for split in SPLITS:
+        sections[split] = [at for at, frame in enumerate(frames) if frame.split == split]
     return [
         Row(run.name, split, summarise(counts[run][at], None if baseline is None else baseline[at], args.protocol),
             counts[run][at], [frames[index].name for index in at])
-        for split, at in sections.items() for run in runs if run in counts
+        for split, at in sections.items() if at for run in runs
     ]  # fmt: skip
-
-
-def as_json(args: argparse.Namespace, rows: list[Row], whole: dict | None) -> dict:
-    """What --json writes. `all`: rows -> run -> split -> kind -> numbers. A single run: kind -> numbers of all scored
-    frames together (`whole`), and splits -> split -> kind -> numbers."""
-    document = {"protocol": args.protocol}
-    if whole is not None:
-        return {"run": rows[0].run, **document, **whole, "splits": {row.split: row.scores for row in rows}}
-    for row in rows:
-        document.setdefault("rows", {}).setdefault(row.run, {})[row.split] = row.scores
-    return document
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from comics_depth.files import UserError, read_json, run_main, write_json
-from comics_depth.options import command_line, fill
+from comics_depth.options import PRESETS, command_line, fill
+
+RULES = ("lower_is_nearer", "centre_is_nearer", "chance")
 
 EXAMPLES = """\
   python reproduce.py --preset demo
@@ -20,43 +23,51 @@ def stages(args) -> list[list[str]]:
     teacher = ["--teacher", args.teacher] if args.teacher else []
     weights = ["--depth-weights", str(args.depth_weights)] if args.depth_weights else []
     student = (["--depth-model", args.depth_model] if args.depth_model else []) + weights
-    first = {"demo": [[prepare, "--synthesize"]], "open": [[prepare, "--synthesize", "--data-root",
-             str(args.layout.data_root / "synthetic_world")]], "paper": []}[args.preset]  # fmt: skip
-    pseudo_depth, small = [prepare, "--coco17_depth", *teacher, *weights], [depth, "photographs", "--train"]
-    # the small network learns from the teacher's depth, unless it is the teacher itself
-    networks = {"demo": [small, pseudo_depth], "open": [pseudo_depth, small], "paper": [pseudo_depth]}[args.preset]
-    text = ["--train", "--select_epoch", "--optimize_threshold", "--visualize_ebdtheque_val",
+
+    def train(stage: str) -> list[str]:
+        epochs = round(PRESETS[args.preset][stage]["epochs"] * args.effort)
+        return ["--train"] + ([] if args.effort == 1 else ["--epochs", str(max(1, epochs))])
+
+    synthesize = [prepare, "--synthesize"]
+    pseudo_depth = [prepare, "--coco17_depth", *teacher, *weights]
+    if args.preset == "demo":  # the small network is its own teacher
+        networks = [[depth, "photographs", *train("photographs")], pseudo_depth]
+    elif args.preset == "open":  # it learns from the teacher, and from synthetic photographs whose depth is exact
+        synthesize += ["--data-root", str(args.layout.data_root / "synthetic_world")]
+        networks = [pseudo_depth, [depth, "photographs", *train("photographs")]]
+    else:
+        networks = [pseudo_depth]
+    text = [*train("comics2textareas"), "--select_epoch", "--optimize_threshold", "--visualize_ebdtheque_val",
             "--generate_dcm_without_text_areas"]  # fmt: skip
-    checked = args.layout.no_text_checked / "manifest.json"
-    # in the paper's preset a person checks the text-free crops
-    text += [] if args.preset == "paper" else ["--accept_all"]
-    if args.preset == "paper" and not checked.exists():
-        return [*first, [prepare, "--crop_frames", "--generate_text_masks"], *networks, ["comics2textareas.py", *text],
-                ["comics2textareas.py", "--check_by_hand"]]  # fmt: skip
-    return [
-        *first,
+    commands = [
+        *([] if args.preset == "paper" else [synthesize]),
         [prepare, "--crop_frames", "--generate_text_masks"],
         *networks,
-        ["comics2textareas.py", *text],
-        [translate, "simple", "--train", "--generate_depth_images", *student],
-        [translate, "depth_aware", "--train", "--generate_depth_images", *teacher, *student],
-        [translate, "without_text", "--train"],
-        [translate, "add_text", "--train"],
-        [depth, "simple", "--optimize_lr", "--train", "--generate_depth_images", *student],
-        [depth, "add_text", "--optimize_lr", "--train", "--generate_depth_images", *student],
-        [depth, "add_text_ignoretext", "--train", "--generate_depth_images", *student],
+        # in the paper's preset a person checks the text-free crops
+        ["comics2textareas.py", *text, *([] if args.preset == "paper" else ["--accept_all"])],
+    ]
+    if args.preset == "paper" and not (args.layout.no_text_checked / "manifest.json").exists():
+        return [*commands, ["comics2textareas.py", "--check_by_hand"]]
+    fitted = train("depth_estimator")
+    return [
+        *commands,
+        [translate, "simple", *train("natural2comics"), "--generate_depth_images", *student],
+        [translate, "depth_aware", *train("natural2comics"), "--generate_depth_images", *teacher, *student],
+        [translate, "without_text", *train("natural2comics")],
+        [translate, "add_text", *train("add_text")],
+        [depth, "simple", "--optimize_lr", *fitted, "--generate_depth_images", *student],
+        [depth, "add_text", "--optimize_lr", *fitted, "--generate_depth_images", *student],
+        [depth, "add_text_ignoretext", *fitted, "--generate_depth_images", *student],
         ["baseline.py", "no_batchnorm_trick", "--generate_depth_images", *student],
         ["baseline.py", "batchnorm_trick", "--train", "--generate_depth_images", *student],
-        *(
-            ["baseline.py", rule, "--generate_depth_images"]
-            for rule in ("lower_is_nearer", "centre_is_nearer", "chance")
-        ),
+        *(["baseline.py", rule, "--generate_depth_images"] for rule in RULES),
         ["evaluation.py", "all"],
     ]
 
 
 def main() -> None:
     parser = command_line(__doc__, EXAMPLES, "seed", "teacher", "depth_model", "depth_weights", "restart")
+    parser.add_argument("--effort", type=float, default=1, help="multiplies the epochs of every training (default 1)")
     parser.add_argument("--stop-after", metavar="WORD", help="stop after the first stage whose command holds this word")
     args = parser.parse_args()
     given = (args.teacher, args.depth_model)
@@ -84,8 +95,9 @@ def main() -> None:
         else:
             print(f"\n{title}", flush=True)
             started = time.perf_counter()
-            if subprocess.run([sys.executable, *line, *(["--restart"] if args.restart and number > 0 and
-                              command[0] != "evaluation.py" else [])]).returncode:  # fmt: skip
+            line[0] = str(Path(__file__).with_name(line[0]))
+            line += ["--restart"] if args.restart and command[0] != "evaluation.py" else []
+            if subprocess.run([sys.executable, *line]).returncode:
                 raise UserError(f"stage {number} of {len(commands)} failed; mend it and run the same command again")
             done[key] = time.perf_counter() - started
             ran += 1

@@ -26,29 +26,25 @@ def clip_box(box: Box, size: tuple[int, int]) -> Box | None:
 
 
 def read_boxes(path: Path, size: tuple[int, int]) -> tuple[list[tuple[int, Box]], list[str]]:
-    """Frames of a DCM page: ([(k, (x1, y1, x2, y2))], reasons of skipped boxes).
+    """Frames of a DCM page, clipped to its `size` (height, width): ([(k, (x1, y1, x2, y2))], reasons of skipped boxes).
 
-    Lines are `class x1 y1 x2 y2` in pixels, x2 and y2 exclusive; class 8 is a frame. k = 1.. counts every frame line of
-    the file, skipped ones included, so that the name of a frame does not depend on its neighbours. Boxes are clipped to
-    the page of `size` (height, width). Raises UserError naming file and line if a line is malformed.
-    """
+    Lines are `class x1 y1 x2 y2` in pixels, x2 and y2 exclusive; class 8 is a frame. k = 1.. counts every frame line,
+    skipped ones included, so that the name of a frame does not depend on its neighbours. Raises UserError naming file
+    and line if a line is malformed."""
     boxes, skipped, k = [], [], 0
     for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            kind, *box = (round(float(word)) for word in line.split())
-            x1, y1, x2, y2 = box
+            kind, x1, y1, x2, y2 = (round(float(word)) for word in line.split())
         except (ValueError, OverflowError):
             raise UserError(
                 f"{path}:{number}: expected five numbers `class x1 y1 x2 y2`, found {line.strip()!r}; mend the line"
             ) from None
-        if kind != FRAME_CLASS:
-            continue
-        k += 1
-        if clipped := clip_box((x1, y1, x2, y2), size):
+        k += kind == FRAME_CLASS
+        if kind == FRAME_CLASS and (clipped := clip_box((x1, y1, x2, y2), size)):
             boxes.append((k, clipped))
-        else:
+        elif kind == FRAME_CLASS:
             what = "empty or inverted" if x1 >= x2 or y1 >= y2 else "outside the page"
             skipped.append(f"{path}:{number}: box {what}")
     return boxes, skipped
@@ -68,11 +64,9 @@ def read_svg(path: Path, root: Path) -> SvgPage:
     SVG_CLASSES is a key. A polygon need not be closed; one with fewer than three corners is skipped with a reason.
 
     The file is not trusted: network and entities are off, and the image must lie inside `root` (the eBDtheque folder).
-    Raises UserError naming the file (and the line, where there is one) if it cannot be read.
-    """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    Raises UserError naming the file (and the line, where there is one) if it cannot be read."""
     try:
-        tree = etree.parse(path, parser)
+        tree = etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
     except (OSError, etree.XMLSyntaxError) as error:
         raise UserError(f"{path}: not readable as SVG ({error})") from error
     if tree.docinfo.internalDTD is not None and any(tree.docinfo.internalDTD.iterentities()):
@@ -89,8 +83,8 @@ def read_svg(path: Path, root: Path) -> SvgPage:
         elif name:
             polygons[name].append(corners)
     sides = [_NUMBER.match(image.get(side, "").strip()) for side in ("height", "width")]
-    size = (float(sides[0][0]), float(sides[1][0])) if all(sides) else None
-    return SvgPage(size if size and min(size) > 0 else None, _inside(path, image, root), polygons, skipped)
+    size = tuple(float(side[0]) for side in sides if side and float(side[0]) > 0)
+    return SvgPage(size if len(size) == 2 else None, _inside(path, image, root), polygons, skipped)
 
 
 def _corners(points: str, where: str) -> np.ndarray:
@@ -105,7 +99,7 @@ def _corners(points: str, where: str) -> np.ndarray:
 def _inside(svg: Path, image: etree._Element, root: Path) -> Path:
     """The path an <image> refers to, which must lie inside `root`; links of the file system are left as they are."""
     href = unquote(image.get("{http://www.w3.org/1999/xlink}href") or image.get("href") or "").replace("\\", "/")
-    path = Path(os.path.normpath(os.path.abspath(svg.parent / href)))
+    path = Path(os.path.abspath(svg.parent / href))
     if not href or re.match(r"[a-zA-Z][\w+.-]*:", href) or not path.is_relative_to(os.path.abspath(root)):
         raise UserError(f"{svg}:{image.sourceline}: the page image must lie inside {root}, found {href[:80]!r}")
     return path

@@ -86,11 +86,11 @@ def find_image(folder: Path, name: str) -> Path | None:
 @contextlib.contextmanager
 def written_atomically(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path` that replaces it when the block ends well and vanishes when it fails."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
-    os.close(handle)
+    path, temporary = Path(path), None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
+        os.close(handle)
         yield Path(temporary)
         umask = os.umask(0)
         os.umask(umask)
@@ -99,8 +99,9 @@ def written_atomically(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"{path}: could not be written ({error}); nothing was left there half-written") from error
     finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
 
 
 def write_image(path: Path, image: np.ndarray, **options: Any) -> None:

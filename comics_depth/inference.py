@@ -34,9 +34,11 @@ def predict_frames(
     note = folder / "made_by.json"
     if not note.exists() or read_json(note) != provenance:
         for name in names:
-            (folder / f"{name}.png").unlink(missing_ok=True)
+            for suffix in (".png", ".npy"):
+                (folder / f"{name}{suffix}").unlink(missing_ok=True)
         write_json(note, provenance)
-    missing = [name for name in names if not (folder / f"{name}.png").exists()]
+    wanted = (".png", ".npy") if floats else (".png",)
+    missing = [name for name in names if not all((folder / f"{name}{suffix}").exists() for suffix in wanted)]
     if not missing:
         print(f"{folder}: {len(names)} predictions are there already; nothing to do")
         return folder

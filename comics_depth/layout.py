@@ -1,5 +1,6 @@
 """The only place that spells a path: dataset folders as the method defines them, runs, predictions, results."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,21 @@ def run_name(approach: str, variant: str, tag: str | None = None) -> str:
     return f"{approach}_{variant}" + (f"-{tag}" if tag else "")
 
 
+class Place:
+    """An attribute of Layout: a path below the data root."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def __get__(self, layout: "Layout", _: type) -> Path:
+        return layout.data_root / self.path
+
+
+def each(pattern: str) -> Callable[["Layout", str], Path]:
+    """A method of Layout: the path of a frame, photograph, split ... by its name, which stands for the braces."""
+    return lambda layout, name: layout.data_root / pattern.format(name)
+
+
 @dataclass(frozen=True)
 class Layout:
     """Paths under a data root (datasets and predictions) and a runs root (trained networks and tables)."""
@@ -23,42 +39,52 @@ class Layout:
     data_root: Path
     runs_root: Path
 
-    # Datasets as downloaded -------------------------------------------------------------------------------------
-    @property
-    def dcm(self) -> Path:
-        return self.data_root / "dcm_dataset.git"
+    # Datasets as downloaded
+    dcm = Place("dcm_dataset.git")
+    dcm_images = Place("dcm_dataset.git/images")
+    dcm_boxes = Place("dcm_dataset.git/groundtruth")
+    ebdtheque = Place("eBDtheque_database_v3")
+    ebdtheque_pages = Place("eBDtheque_database_v3/Pages")
+    ebdtheque_svg = Place("eBDtheque_database_v3/GT")
+    photographs = Place("coco_val2017")
+    import_note = each("import_{}.json")  # {folder}: where an imported domain (comics or natural) came from
 
-    @property
-    def dcm_images(self) -> Path:
-        return self.dcm / "images"
+    # Photographs: the teacher's inverse depth, and who it is: {name, sha256}; lists of names (train, validation)
+    photograph_depth = Place("coco_val2017_depth")
+    photograph_depth_map = each("coco_val2017_depth/{}.png")
+    photograph_teacher = Place("coco_val2017_depth/teacher.json")
+    photograph_list = each("coco_val2017_{}.txt")
 
-    @property
-    def dcm_boxes(self) -> Path:
-        return self.dcm / "groundtruth"
+    # Frames of DCM. Manifest: {frame id: {page, box: [x1, y1, x2, y2], split, legacy, image}}
+    cropped = Place("dcm_cropped")
+    frames = Place("dcm_cropped/images")
+    frame = each("dcm_cropped/images/{}.jpg")
+    frame_list = each("dcm_cropped/{}.txt")
+    manifest = Place("dcm_cropped/manifest.json")
+    orderings = Place("dcm_cropped/depth")
+    ordering = each("dcm_cropped/depth/{}.txt")
+    predictions = each("dcm_cropped/predictions/{}")  # by the name of the run
+    # The U-Net's soft text map of a frame, 8-bit grey, 255 = text; hash, epoch and threshold of the U-Net that made it
+    text_map = each("dcm_cropped/text_areas/{}.png")
+    text_choice = Place("dcm_cropped/text_areas/network.json")
+    no_text = Place("dcm_cropped_noballoons")
+    no_text_checked = Place("dcm_cropped_noballoons_human")
+
+    # Frames of eBDtheque and their text masks, 8-bit grey, 0 or 255 = text. Manifest: {frame id: {page, box, split,
+    # classes}}
+    text_frames = Place("eBDtheque_cropped")
+    text_frame = each("eBDtheque_cropped/images/{}.jpg")
+    text_mask = each("eBDtheque_cropped/masks/{}.png")
+    text_list = each("eBDtheque_cropped/{}.txt")
+    text_manifest = Place("eBDtheque_cropped/manifest.json")
+
+    # Exact inverse depth, `<name>.png`, which only the synthetic world has
+    photograph_truth = Place("synthetic_truth/photographs")
+    frame_truth = Place("synthetic_truth/frames")
 
     def dcm_pages(self, split: str) -> Path:
         """List of page names; DCM calls the validation list val.txt."""
         return self.dcm / f"{'val' if split == 'validation' else split}.txt"
-
-    @property
-    def ebdtheque(self) -> Path:
-        return self.data_root / "eBDtheque_database_v3"
-
-    def import_note(self, domain: str) -> Path:
-        """JSON {folder}: where an imported domain (comics or natural) came from."""
-        return self.data_root / f"import_{domain}.json"
-
-    @property
-    def ebdtheque_pages(self) -> Path:
-        return self.ebdtheque / "Pages"
-
-    @property
-    def ebdtheque_svg(self) -> Path:
-        return self.ebdtheque / "GT"
-
-    @property
-    def photographs(self) -> Path:
-        return self.data_root / "coco_val2017"
 
     def photograph(self, name: str) -> Path:
         """Raises UserError if no image of that name is there."""
@@ -67,101 +93,6 @@ class Layout:
             raise UserError(f"{self.photographs}: no photograph named {name}, which a list of photographs names")
         return path
 
-    # Prepared data ----------------------------------------------------------------------------------------------
-    @property
-    def photograph_depth(self) -> Path:
-        """Teacher's inverse depth, `<photo stem>.png` in the format of predictions.py."""
-        return self.data_root / "coco_val2017_depth"
-
-    @property
-    def photograph_teacher(self) -> Path:
-        """JSON {name, sha256}: the teacher whose depth lies here."""
-        return self.photograph_depth / "teacher.json"
-
-    def photograph_depth_map(self, name: str) -> Path:
-        return self.photograph_depth / f"{name}.png"
-
-    def photograph_list(self, split: str) -> Path:
-        """Stems of the photographs of a split (train, validation), one a line."""
-        return self.data_root / f"coco_val2017_{split}.txt"
-
-    @property
-    def cropped(self) -> Path:
-        return self.data_root / "dcm_cropped"
-
-    @property
-    def frames(self) -> Path:
-        return self.cropped / "images"
-
-    def frame(self, frame_id: str) -> Path:
-        return self.frames / f"{frame_id}.jpg"
-
-    def frame_list(self, split: str) -> Path:
-        return self.cropped / f"{split}.txt"
-
-    @property
-    def manifest(self) -> Path:
-        """JSON: {frame id: {page, box: [x1, y1, x2, y2], split, legacy, image}}."""
-        return self.cropped / "manifest.json"
-
-    @property
-    def orderings(self) -> Path:
-        return self.cropped / "depth"
-
-    def ordering(self, frame_id: str) -> Path:
-        return self.orderings / f"{frame_id}.txt"
-
-    def text_map(self, frame_id: str) -> Path:
-        """The text-area U-Net's soft prediction of a whole frame, 8-bit grey, 255 = text."""
-        return self.cropped / "text_areas" / f"{frame_id}.png"
-
-    @property
-    def text_choice(self) -> Path:
-        """JSON beside the text maps: hash of the network that made them, its epoch and threshold."""
-        return self.cropped / "text_areas" / "network.json"
-
-    @property
-    def text_frames(self) -> Path:
-        """Frames with text masks: `images/<id>.jpg`, `masks/<id>.png`, `train.txt`, `validation.txt`, manifest.json."""
-        return self.data_root / "eBDtheque_cropped"
-
-    def text_frame(self, frame_id: str) -> Path:
-        return self.text_frames / "images" / f"{frame_id}.jpg"
-
-    def text_mask(self, frame_id: str) -> Path:
-        """8-bit grey, 0 or 255 = text, the size of the frame."""
-        return self.text_frames / "masks" / f"{frame_id}.png"
-
-    def text_list(self, split: str) -> Path:
-        return self.text_frames / f"{split}.txt"
-
-    @property
-    def text_manifest(self) -> Path:
-        """JSON: {frame id: {page, box, split, classes}}."""
-        return self.text_frames / "manifest.json"
-
-    @property
-    def no_text(self) -> Path:
-        return self.data_root / "dcm_cropped_noballoons"
-
-    @property
-    def no_text_checked(self) -> Path:
-        return self.data_root / "dcm_cropped_noballoons_human"
-
-    def predictions(self, run: str) -> Path:
-        return self.cropped / "predictions" / run
-
-    # Exact inverse depth, which only the synthetic world has (format of predictions.py) --------------------------
-    @property
-    def photograph_truth(self) -> Path:
-        return self.data_root / "synthetic_truth" / "photographs"
-
-    @property
-    def frame_truth(self) -> Path:
-        """`<frame id>.png`, inverse depth of each comics frame."""
-        return self.data_root / "synthetic_truth" / "frames"
-
-    # Runs -------------------------------------------------------------------------------------------------------
     def run(self, name: str) -> Path:
         return self.runs_root / name
 
@@ -194,10 +125,25 @@ def legacy_name(frame_id: str) -> str:
     return page + counter
 
 
-def find_named(folder: Path, frame_id: str, suffixes: tuple[str, ...]) -> Path | None:
-    """The file of a frame in `folder`, under its id or, failing that, its 2020 name; None if neither is there."""
-    for name in (frame_id, legacy_name(frame_id)):
-        for suffix in suffixes:
-            if (folder / f"{name}{suffix}").exists():
-                return folder / f"{name}{suffix}"
+def names_of(frames: Iterable[str]) -> dict[str, set[str]]:
+    """Every id and 2020 name of `frames` -> the frames that it could mean."""
+    meant: dict[str, set[str]] = {}
+    for frame in frames:
+        for name in (frame, legacy_name(frame)):
+            meant.setdefault(name, set()).add(frame)
+    return meant
+
+
+def find_named(folder: Path, frame: str, suffixes: tuple[str, ...], meant: Mapping[str, set[str]]) -> Path | None:
+    """The file of a frame in `folder`, under its id or, failing that, its 2020 name, unless that is the id of another
+    frame; None if neither is there. Raises UserError if by `meant` (see names_of) other frames have that 2020 name."""
+    for name in (frame, legacy_name(frame)):
+        others = meant.get(name, set()) - {frame}
+        path = next((path for suffix in suffixes if (path := folder / f"{name}{suffix}").exists()), None)
+        if path is None or name in others:
+            continue
+        if name != frame and others:
+            both = ", ".join(sorted({frame, *others}))
+            raise UserError(f"{path} could belong to any of {both}; rename it to the one it shows")
+        return path
     return None

@@ -12,8 +12,8 @@ from comics_depth.files import UserError, write_image, written_atomically
 
 def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> None:
     """Writes inverse depth (H, W), any float range, larger = nearer, as a 16-bit PNG over its own range; the text chunk
-    `inverse_depth` holds {scale, offset} with inverse depth = scale * value + offset. `floats` adds `<path>.npy`.
-    Raises ValueError if a value is not finite."""
+    `inverse_depth` holds {scale, offset} with inverse depth = scale * value + offset. `floats` adds `<path>.npy`,
+    which is else deleted. Raises ValueError if a value is not finite."""
     depth = np.asarray(inverse_depth, dtype=np.float64)
     if depth.ndim != 2 or not np.isfinite(depth).all():
         raise ValueError(f"{path}: inverse depth must be a finite (H, W) array, got shape {depth.shape}")
@@ -21,10 +21,13 @@ def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> 
     scale = (high - low) / 65535 or 1.0
     note = PngImagePlugin.PngInfo()
     note.add_text("inverse_depth", json.dumps({"scale": scale, "offset": low}))
-    write_image(path, np.round((depth - low) / scale).astype(np.uint16), pnginfo=note)
+    exact = path.with_name(path.stem + ".npy")
     if floats:
-        with written_atomically(path.with_name(path.stem + ".npy")) as temporary:
+        with written_atomically(exact) as temporary:
             np.save(temporary, depth.astype(np.float32))
+    else:
+        exact.unlink(missing_ok=True)  # of an earlier prediction: readers prefer it
+    write_image(path, np.round((depth - low) / scale).astype(np.uint16), pnginfo=note)
 
 
 def read_depth(path: Path) -> np.ndarray:
@@ -39,7 +42,7 @@ def read_depth(path: Path) -> np.ndarray:
                 values = np.asarray(image.convert("RGB") if image.mode == "P" else image)
             values = values[..., 0] if values.ndim == 3 else values
             depth = (values * float(note.get("scale", 1)) + float(note.get("offset", 0))).astype(np.float32)
-    except (OSError, SyntaxError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, SyntaxError, ValueError, TypeError, AttributeError, OverflowError, MemoryError) as error:
         raise UserError(f"{path}: not a readable depth map ({error})") from error
     if depth.ndim != 2 or not np.isfinite(depth).all():
         raise UserError(f"{path}: a depth map must be a finite (H, W) array, found shape {depth.shape}")

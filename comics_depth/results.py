@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +15,7 @@ from comics_depth.layout import APPROACHES, Layout
 from comics_depth.scores import KINDS
 
 TITLES = ("inter-objects", "against", "without the farthest", "intra-object")
-HEAD = (
-    "row", "split", "inter-objects", "against", "without the farthest", "intra-object", "dB", "difference to baseline",
-    "ties",
-)  # fmt: skip
+HEAD = ("row", "split", *TITLES, "dB", "difference to baseline", "ties")
 CAPTION = (
     "Share of right pairs, mean over images [95 % bootstrap interval over images] (images that have such pairs). "
     "against: the nearer point is not lower in the picture; without the farthest: the farther point is not on the last "
@@ -49,19 +47,13 @@ def _cells(row: Row) -> list[str]:
         between = f" [{_number(score['ci_low'])}, {_number(score['ci_high'])}]" if with_interval else ""
         return f"{_number(score['mean'])}{between} ({score['frames']})" if score["frames"] else "– (0)"
 
-    cells = [row.run, row.split, accuracy(inter, True), accuracy(against, False), accuracy(without_farthest, False),
-             accuracy(intra, True)]  # fmt: skip
-    compared = inter["compared"]
-    if compared is None or compared["difference"] is None:
-        cells += ["–", "–"]
-    else:
-        p = compared["p"]
-        cells += [
-            _number(compared["decibel"], "+z.2f"),
-            f"{compared['difference']:+z.3f} [{compared['ci_low']:+z.3f}, {compared['ci_high']:+z.3f}] "
-            + ("p –" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"),
-        ]
-    return [*cells, f"{inter['ties']} / {intra['ties']}"]
+    compared, decibel, difference = inter["compared"] or {}, "–", "–"
+    if compared.get("difference") is not None:
+        p, decibel = compared["p"], _number(compared["decibel"], "+z.2f")
+        low, middle, high = (_number(compared[name], "+z.3f") for name in ("ci_low", "difference", "ci_high"))
+        difference = f"{middle} [{low}, {high}] p " + ("–" if p is None else "< 0.001" if p < 0.001 else f"= {p:.3f}")
+    return [row.run, row.split, accuracy(inter, True), accuracy(against, False), accuracy(without_farthest, False),
+            accuracy(intra, True), decibel, difference, f"{inter['ties']} / {intra['ties']}"]  # fmt: skip
 
 
 def markdown(rows: list[Row], caption: str) -> str:
@@ -84,36 +76,34 @@ def latex(rows: list[Row], caption: str) -> str:
     )
 
 
-def _csv(head: list[str], lines: list[list]) -> str:
+def _csv(head: list[str], lines: Iterable[list]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([head, *lines])
     return text.getvalue()
 
 
-def table_csv(rows: list[Row]) -> str:
+def table_csv(rows: list[Row], protocol: str) -> str:
     """All numbers of the scores at full precision, one line a row; empty where not defined."""
     plain = ("mean", "ci_low", "ci_high", "pooled", "pairs", "ties", "frames")
     compared = ("difference", "ci_low", "ci_high", "p", "ratio", "decibel")
     head = [f"{kind}_{name}" for kind in KINDS for name in (*plain, *(f"compared_{name}" for name in compared))]
     lines = []
     for row in rows:
-        lines.append([row.run, row.split])
+        lines.append([row.run, row.split, protocol])
         for score in (row.scores[kind] for kind in KINDS):
             lines[-1] += [score[name] for name in plain] + [(score["compared"] or {}).get(name) for name in compared]
-    return _csv(["row", "split", *head], lines)
+    return _csv(["row", "split", "protocol", *head], lines)
 
 
-def per_image_csv(rows: list[Row]) -> str:
+def per_image_csv(rows: list[Row], protocol: str) -> str:
     """Right, wrong and tied pairs of each kind, one line for each row and image."""
-    head = ["row", "split", "frame"] + [f"{kind}_{name}" for kind in KINDS for name in ("right", "wrong", "ties")]
-    lines = [
-        [row.run, row.split, frame, *counts.ravel()]
-        for row in rows for frame, counts in zip(row.frames, row.counts, strict=True)
-    ]  # fmt: skip
-    return _csv(head, lines)
+    head = [f"{kind}_{name}" for kind in KINDS for name in ("right", "wrong", "ties")]
+    images = [(row, *image) for row in rows for image in zip(row.frames, row.counts, strict=True)]
+    lines = ([row.run, row.split, protocol, frame, *counts.ravel()] for row, frame, counts in images)
+    return _csv(["row", "split", "protocol", "frame", *head], lines)
 
 
-def figure(rows: list[Row]) -> Figure:
+def figure(rows: list[Row], protocol: str) -> Figure:
     """One panel for each kind of pairs: every run's mean accuracy with its interval, one colour a split, runs grouped
     by approach; the dashed line is 0.5."""
     runs, splits = (list(dict.fromkeys(getattr(row, name) for row in rows)) for name in ("run", "split"))
@@ -135,26 +125,21 @@ def figure(rows: list[Row]) -> Figure:
         axes.grid(axis="x", color="0.92")
         axes.tick_params(axis="y", length=0)
         axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.set_yticks(
-        list(height.values()),
-        [run.replace(f"{group}_", f"{group} ", 1) for run, group in zip(runs, groups, strict=True)],
-    )
-    handles, labels = axes.get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=len(splits), frameon=False)
+    names = [run.replace(f"{group}_", f"{group} ", 1) for run, group in zip(runs, groups, strict=True)]
+    axes.set_yticks(list(height.values()), names)
+    canvas.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(splits), frameon=False)
+    if protocol == "original":
+        canvas.suptitle("protocol: original (2020)")
     return canvas
 
 
-def write_results(layout: Layout, rows: list[Row], caption: str) -> list:
+def write_results(layout: Layout, rows: list[Row], caption: str, protocol: str) -> list[Path]:
     """Writes table.md, table.csv, table.tex, per_image.csv and figure.png to `layout.results`; returns their paths, the
     figure last."""
-    texts = {
-        "table.md": markdown(rows, caption),
-        "table.csv": table_csv(rows),
-        "table.tex": latex(rows, caption),
-        "per_image.csv": per_image_csv(rows),
-    }
+    texts = {"table.md": markdown(rows, caption), "table.csv": table_csv(rows, protocol),
+             "table.tex": latex(rows, caption), "per_image.csv": per_image_csv(rows, protocol)}  # fmt: skip
     for name, text in texts.items():
         write_text(layout.results / name, text)
     with written_atomically(layout.results / "figure.png") as temporary:
-        figure(rows).savefig(temporary, dpi=130)
+        figure(rows, protocol).savefig(temporary, dpi=130)
     return [layout.results / name for name in (*texts, "figure.png")]

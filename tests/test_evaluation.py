@@ -16,10 +16,11 @@ import pytest
 from PIL import Image
 
 import evaluation as script
-from comics_depth.files import run_main, write_json, write_text
-from comics_depth.layout import Layout
+from comics_depth.files import UserError, run_main, write_json, write_text
+from comics_depth.layout import Layout, find_named, names_of
 from comics_depth.orderings import Point, read_ordering, write_ordering
-from comics_depth.predictions import write_depth
+from comics_depth.predictions import read_depth, write_depth
+from comics_depth.results import Row, figure
 from comics_depth.scores import centre_is_nearer, chance, count_pairs, lower_is_nearer, summarise
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -181,6 +182,45 @@ def test_the_original_protocol_scores_validation_and_loses_an_unfinished_last_li
     assert frames() == ({"validation"}, 36)
     write_text(layout.frame_list("validation"), "a_1\na_2\nsub/b_1")
     assert frames() == ({"validation"}, 24)
+
+
+def test_a_2020_name_that_means_several_frames_is_nobodys(tmp_path):
+    meant = names_of(["d_11", "d1_1", "e_2", "x_1", "x__1"])
+    for name in ("d11", "e2", "x_1"):
+        (tmp_path / f"{name}.txt").touch()
+    assert find_named(tmp_path, "e_2", (".npy", ".txt"), meant) == tmp_path / "e2.txt"
+    assert find_named(tmp_path, "x_1", (".txt",), meant) and find_named(tmp_path, "x__1", (".txt",), meant) is None
+    with pytest.raises(UserError, match=r"d11\.txt could belong to any of d1_1, d_11"):
+        find_named(tmp_path, "d_11", (".txt",), meant)
+
+
+def test_a_tag_without_a_baseline_of_its_own_is_compared_to_the_untagged_one(layout):
+    layout.predictions("natural2comics_simple").rename(layout.predictions("natural2comics_simple-s1"))
+    done = evaluation("natural2comics", "simple", *roots(layout), "--tag", "s1")
+    assert "| natural2comics_simple-s1 | test |" in done.stdout and "p = " in done.stdout
+    assert "of inter-objects to baseline_batchnorm_trick;" in done.stdout and "Not compared" not in done.stdout
+    assert "baseline_batchnorm_trick-s1: no prediction" in evaluation(
+        "baseline", "batchnorm_trick", *roots(layout), "--tag", "s1", code=2).stderr  # fmt: skip
+
+
+def test_the_original_protocol_is_named_in_every_file(layout):
+    evaluation("all", *roots(layout), "--protocol", "original")
+    for name in ("table.csv", "per_image.csv"):
+        with (layout.results / name).open() as file:
+            assert {line["protocol"] for line in csv.DictReader(file)} == {"original"}
+    for name in ("table.md", "table.tex"):
+        assert "Protocol: original" in (layout.results / name).read_text()
+    counts = np.full((2, 4, 3), 2)
+    rows = [Row("baseline_chance", "test", summarise(counts), counts, ["a_1", "a_2"])]
+    assert "original" in figure(rows, "original").get_suptitle() and not figure(rows, "corrected").get_suptitle()
+
+
+def test_floats_of_an_earlier_prediction_do_not_outlive_it(tmp_path):
+    path, first, second = tmp_path / "v1.5_1.png", np.eye(3), 1 - np.eye(3)
+    write_depth(path, first, floats=True)
+    assert np.array_equal(read_depth(tmp_path / "v1.5_1.npy"), first)
+    write_depth(path, second)
+    assert [file.name for file in tmp_path.iterdir()] == ["v1.5_1.png"] and np.allclose(read_depth(path), second)
 
 
 @pytest.mark.parametrize("words", [("depth_estimator", "nonsense"), ("baseline",), ("predictions",), ("all", "simple")])

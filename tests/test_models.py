@@ -28,6 +28,7 @@ from models.depth import (
     rebuild,
     small_depth_model,
 )
+from models.loading import load_network
 from models.midas import Midas, MidasSmall
 from models.translation import PatchGAN, ResnetGenerator
 from models.unet import UNet
@@ -212,8 +213,8 @@ def test_small_model_learns_and_passes_gradients(small):
     idle = [name for name, p in small.named_parameters() if p.grad is None]
     assert idle and all("refinenet4.resConfUnit1" in name for name in idle)
     assert images.grad.isfinite().all() and (images.grad != 0).float().mean() > 0.9
-    assert small.trainable and small.has_batchnorm and len(batchnorm_layers(small)) == 48
-    assert not DepthModel(nn.Identity(), {"kind": "MiDaS", "resolution": 32}, IMAGENET).has_batchnorm
+    assert small.trainable and len(batchnorm_layers(small)) == 48
+    assert not batchnorm_layers(DepthModel(nn.Identity(), {"kind": "MiDaS", "resolution": 32}, IMAGENET))
 
 
 def test_checkpoint_round_trip(small, tmp_path):
@@ -232,6 +233,20 @@ def test_checkpoint_round_trip(small, tmp_path):
     torch.save({"architecture": {"depth": small.architecture}, "networks": {"depth": broken}}, file)
     with pytest.raises(ModelError, match=r"1 missing \(network\.scratch\.output_conv\.4\.bias\)"):
         depth_model(str(file))
+
+
+def test_networks_of_checkpoints_load_strictly(tmp_path):
+    network, file = PatchGAN(3, 4), tmp_path / "best.pt"
+    checkpoint = {"architecture": {"judge": network.architecture}, "networks": {"judge": network.state_dict()}}
+    torch.save(checkpoint, file)
+    images = torch.rand(1, 3, 64, 64)
+    assert torch.equal(load_network(file, "judge")(images), network.eval()(images))
+    with pytest.raises(ModelError, match=r"best\.pt: expected a checkpoint with .*'painter', found .*architecture"):
+        load_network(file, "painter")
+    name = checkpoint["networks"]["judge"].popitem()[0]
+    torch.save(checkpoint, file)
+    with pytest.raises(ModelError, match=rf"best\.pt: .*1 missing \({name}\)"):
+        load_network(file, "judge")
 
 
 class Harmful:
@@ -363,7 +378,7 @@ def test_torchscript_is_told_from_pickles(tmp_path, build):
 def test_torchscript_teacher_on_a_photograph():
     """The bottom of most photographs is nearer than the top, and gradients reach the photograph."""
     model = depth_model(str(TEACHER), resolution=256)
-    assert not model.trainable and not model.has_batchnorm and not list(model.parameters())
+    assert not model.trainable and not batchnorm_layers(model) and not list(model.parameters())
     names = sorted(path.name for path in PHOTOGRAPHS.glob("*.jpg"))[:8]
     lower_is_nearer = 0
     for name in names:

@@ -271,6 +271,21 @@ def test_crop_frames_errors(layout):
     assert "choose at least one of" in prepare(layout, code=2)
 
 
+def test_a_file_that_does_not_parse_costs_its_page_alone(layout):
+    dcm(layout, {"train": ["a", "b"], "validation": [], "test": []})
+    (layout.dcm_boxes / "a.txt").write_text("8 1 1 50 50\n8 one\n")
+    for name in ("p", "q", "r"):
+        picture(layout.ebdtheque_pages / f"{name}.jpg")
+        svg(layout, name, PANELS)
+    svg(layout, "q", group("Line", "1,2 a,b 3,4"))
+    svg(layout, "s", "", "../../../secret.jpg")
+    output = prepare(layout, "-cf", "-gtm", "--workers", 1)
+    assert "train 2, validation 0, test 0" in output and "a.txt:2: expected five numbers" in output
+    assert "skipped 2" in output and "q.svg:4: expected points" in output and "s.svg" in output
+    assert list(read_manifest(layout)) == ["b_1", "b_2"]
+    assert {entry["page"] for entry in json.loads(layout.text_manifest.read_text()).values()} == {"p", "r"}
+
+
 def test_pages_without_lists_are_split_once(layout):
     dcm(layout, {"train": [f"p{i}" for i in range(10)]})
     layout.dcm_pages("train").unlink()

@@ -12,7 +12,6 @@ import socket
 import socketserver
 import tempfile
 import threading
-from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from PIL import Image
 
 from comics_depth.files import UserError, find_image, image_size, read_image, read_json, write_json
-from comics_depth.layout import Layout, find_named, legacy_name, read_manifest
+from comics_depth.layout import Layout, find_named, names_of, read_manifest
 from comics_depth.orderings import Point, read_ordering, write_ordering
 
 MAX_BODY = 1 << 20  # bytes; an ordering of ten thousand points is smaller
@@ -47,10 +46,9 @@ class Refused(UserError):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves a page and `images` (id -> JPEG) at `http://<host>:<port>/<token>/`. A subclass adds answers: methods
-    `on_get_<name>(id)` and `on_post_<name>(request)` that return a JSON object or JPEG bytes. Port 0 takes a free one.
-    Who does not know the token of this run, or comes under a foreign host name (DNS rebinding), gets nothing.
-    Raises UserError if the address cannot be taken."""
+    """Serves a page and `images` (id -> JPEG) at `http://<host>:<port>/<token>/`; port 0 takes a free one. A subclass
+    adds answers: methods `on_get_<name>(id)` and `on_post_<name>(request)` that return a JSON object or JPEG bytes.
+    Who does not know the token of this run, or comes under a foreign host name (DNS rebinding), gets nothing."""
 
     daemon_threads = True
 
@@ -63,8 +61,7 @@ class Server(ThreadingHTTPServer):
         try:
             super().__init__((host, port), Handler)
         except (OSError, OverflowError) as error:
-            other = f"try another port: --port {port % 60000 + 1}"
-            raise UserError(f"{host}:{port} cannot be served ({error}); {other}") from error
+            raise UserError(f"{host}:{port} cannot be served ({error}); try --port {port % 60000 + 1}") from error
 
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)  # HTTPServer would ask a name server for our own name, maybe for long
@@ -76,9 +73,9 @@ class Server(ThreadingHTTPServer):
 
     def serve_until_interrupted(self, title: str) -> None:
         port = self.server_address[1]
-        print(f"{title}: {self.address}")
-        print(f"No display here? On your machine: ssh -L {port}:127.0.0.1:{port} {socket.gethostname()}")
-        print("and open the same address there. Every change is saved at once; Ctrl-C ends.", flush=True)
+        print(f"{title}: {self.address}\nNo display here? On your machine: ssh -L {port}:127.0.0.1:{port} "
+              f"{socket.gethostname()}\nand open the same address there. Every change is saved at once; Ctrl-C ends.",
+              flush=True)  # fmt: skip
         with self, contextlib.suppress(KeyboardInterrupt):
             self.serve_forever()
 
@@ -106,15 +103,9 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 60  # seconds; a stalled client does not hold its thread for ever
 
     def do_GET(self) -> None:
-        self._respond("get")
-
-    def do_POST(self) -> None:
-        self._respond("post")
-
-    def _respond(self, method: str) -> None:
         status, kind = 200, "application/json"
         try:
-            answer, kind = self._answer(method)
+            answer, kind = self._answer(self.command.lower())
         except (UserError, OSError) as error:
             status, answer = getattr(error, "status", 500), {"error": str(error)}
         body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
@@ -124,6 +115,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+
+    do_POST = do_GET
 
     def _answer(self, method: str) -> tuple[dict | bytes, str]:
         body = self._body() if method == "post" else b""
@@ -176,14 +169,15 @@ class OrderingServer(Server):
             found = missing[0] if missing else "there are no frames to order"
             raise UserError(f"{found}; run first: python datasets_preparation.py --crop_frames")
         self.layout, self.manifest = layout, read_manifest(layout)
-        everyone = {*frames, *self.manifest}
-        self.claims = Counter([*everyone, *map(legacy_name, everyone)])
+        self.meant = names_of({*frames, *self.manifest})
         super().__init__("order.html", images, host, port)
 
     def _file(self, frame: str) -> Path:
-        """An old file is edited in place under its 2020 name, unless two frames could claim it."""
-        found = find_named(self.layout.orderings, frame, (".txt",))
-        return found if found and self.claims[legacy_name(frame)] == 1 else self.layout.ordering(frame)
+        """An old file is edited in place under its 2020 name, unless other frames could claim it."""
+        found = None
+        with contextlib.suppress(UserError):
+            found = find_named(self.layout.orderings, frame, (".txt",), self.meant)
+        return found or self.layout.ordering(frame)
 
     def _points(self, frame: str) -> list[Point]:
         path = self._file(frame)
