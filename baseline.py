@@ -4,7 +4,6 @@ import zlib
 
 import numpy as np
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from comics_depth.data import image_tensor
@@ -15,7 +14,7 @@ from comics_depth.options import command_line, fill, model_source
 from comics_depth.scores import centre_is_nearer, chance, lower_is_nearer
 from comics_depth.stages import frame_names, identity
 from comics_depth.training import Run, default_device, file_hash, finished_run, save_checkpoint
-from models.depth import DepthModel, depth_model
+from models.depth import DepthModel, batchnorm_layers, depth_model
 
 # rules that need no network; the random one is drawn from the frame itself, so that it is the same on every machine
 REFERENCES = {
@@ -67,7 +66,7 @@ def estimate_statistics(args, run: str) -> None:
     """Passes over the training frames in training mode, one at a time, without loss or gradient, so that the running
     statistics of BatchNorm (Ioffe and Szegedy 2015) become those of comics. Validation and test frames stay unseen."""
     model, identifier = student(args)
-    layers = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    layers = batchnorm_layers(model)
     if not layers:
         raise UserError(f"--depth-model {args.depth_model} has no BatchNorm layers, so the trick does not apply to it")
     options = {"depth_model": identifier, "epochs": args.epochs, "momentum": args.momentum, "seed": args.seed,

@@ -31,7 +31,19 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    parser = command_line(__doc__, EXAMPLES, *TRAINING, "beta1", "features", "blocks", "residual", *MODELS)
+    parser = command_line(
+        __doc__,
+        EXAMPLES,
+        *TRAINING,
+        "beta1",
+        "features",
+        "blocks",
+        "residual",
+        "cycle",
+        "identity",
+        "discriminator_rate",
+        *MODELS,
+    )
     parser.add_argument("variant", choices=VARIANTS)
     parser.add_argument("--train", "-t", action="store_true", help="train the variant")
     parser.add_argument("--generate_depth_images", "--generate-depth-images", "-gdi", action="store_true",
@@ -66,18 +78,21 @@ def main() -> None:
 def train(args, run: str) -> None:
     layout, inputs, teacher = args.layout, {}, None
     torch.manual_seed(args.seed)
+    weights = {"identity": args.identity, "discriminator_rate": args.discriminator_rate}
     generator = {"features": args.features, "blocks": args.blocks, "residual": args.residual}
     if args.variant == "add_text":
         command = "python cyclegan_natural2comics.py without_text --train"
         inputs["translator"] = finished_run(layout.tagged_run("natural2comics", "without_text", args.tag), command)
         translator = load_network(inputs["translator"], "natural2comics")
-        objective = AddText(translator, generator, args.lr, args.beta1, args.whole_comics)
+        objective = AddText(translator, generator, args.lr, args.beta1, args.whole_comics, **weights)
     else:
         if args.variant == "depth_aware":
             teacher = model_source(args, "teacher")
-        objective = CycleGAN(generator, args.lr, args.beta1, depth_model(*teacher) if teacher else None)
+        objective = CycleGAN(
+            generator, args.lr, args.beta1, depth_model(*teacher) if teacher else None, cycle=args.cycle, **weights
+        )
     names = ("variant", "preset", "seed", "epochs", "batch_size", "image_size", "lr", "beta1", "schedule", "features",
-             "blocks", "residual", "precision", "restart")  # fmt: skip
+             "blocks", "residual", "cycle", "identity", "discriminator_rate", "precision", "restart")  # fmt: skip
     options = {name: getattr(args, name) for name in names}
     options |= {"teacher": identity(*teacher)} if teacher else {}
     options |= {"whole_comics": args.whole_comics} if args.variant == "add_text" else {}

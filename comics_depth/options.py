@@ -7,9 +7,28 @@ from typing import Any
 from comics_depth.files import UserError
 from comics_depth.layout import Layout, run_name
 
-GAN_2020 = {"lr": 1e-3, "beta1": 0.9, "schedule": "constant", "residual": False, "precision": "no"}
-# Zhu et al. 2017, section 7.1, but a higher rate: a few hundred steps instead of some 100,000
-GAN_SHORT = {"lr": 5e-4, "beta1": 0.5, "schedule": "linear", "residual": True, "precision": "no"}
+GAN_2020 = {
+    "lr": 1e-3,
+    "beta1": 0.9,
+    "schedule": "constant",
+    "residual": False,
+    "cycle": 10,
+    "identity": 5,
+    "discriminator_rate": 1,
+    "precision": "no",
+}
+# For some hundred steps instead of some hundred thousand: generators that start as the identity and are held to it
+# less, and discriminators that do not run away from them. Not in bf16, which bends the generators' gradients.
+GAN_SHORT = {
+    "lr": 1e-3,
+    "beta1": 0.5,
+    "schedule": "linear",
+    "residual": True,
+    "cycle": 2,
+    "identity": 0.5,
+    "discriminator_rate": 0.5,
+    "precision": "no",
+}
 NINE_RATES = (1e-7, 5e-7, 1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3)
 
 # preset -> stage -> option -> value. `common` holds for every stage of the preset.
@@ -46,7 +65,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "open": {
         "common": {"runs_root": "models/trained/open", "teacher": "small", "depth_model": "small", "precision": "auto"},
-        "synthesize": {"pages": 40, "photographs": 200},
+        "synthesize": {"pages": 4, "photographs": 300},
         "comics2textareas": {
             "image_size": 192,
             "scale": 0.5,
@@ -57,19 +76,19 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "schedule": "linear",
             "text_limit": 0.1,
         },
-        "natural2comics": {"image_size": 128, "features": 24, "blocks": 4, "epochs": 12, "batch_size": 2, **GAN_SHORT},
-        "add_text": {"image_size": 128, "features": 24, "blocks": 4, "epochs": 8, "batch_size": 4, **GAN_SHORT},
+        "natural2comics": {"image_size": 128, "features": 16, "blocks": 4, "epochs": 8, "batch_size": 1, **GAN_SHORT},
+        "add_text": {"image_size": 128, "features": 16, "blocks": 4, "epochs": 5, "batch_size": 1, **GAN_SHORT},
         "photographs": {
-            "image_size": 256,
-            "epochs": 30,
-            "batch_size": 8,
-            "lr": 5e-4,
+            "image_size": 192,
+            "epochs": 12,
+            "batch_size": 4,
+            "lr": 3e-4,
             "loss": "ssi",
             "schedule": "linear",
         },
         "depth_estimator": {
-            "image_size": 256,
-            "epochs": 8,
+            "image_size": 192,
+            "epochs": 6,
             "batch_size": 8,
             "loss": "ssi",
             "schedule": "linear",
@@ -95,8 +114,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "schedule": "linear",
             "text_limit": 0.1,
         },
-        "natural2comics": {"image_size": 96, "features": 16, "blocks": 3, "epochs": 3, "batch_size": 2, **GAN_SHORT},
-        "add_text": {"image_size": 96, "features": 16, "blocks": 3, "epochs": 2, "batch_size": 4, **GAN_SHORT},
+        "natural2comics": {"image_size": 96, "features": 16, "blocks": 3, "epochs": 3, "batch_size": 1, **GAN_SHORT},
+        "add_text": {"image_size": 96, "features": 16, "blocks": 3, "epochs": 2, "batch_size": 1, **GAN_SHORT},
         "photographs": {
             "image_size": 128,
             "epochs": 10,
@@ -130,6 +149,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "blocks": {"type": int, "help": "residual blocks of the generators"},
     "residual": {"action": argparse.BooleanOptionalAction, "help": "generators add to their input instead of "
                  "drawing it anew, which short trainings need"},
+    "cycle": {"type": float, "help": "weight of the cycle loss"},
+    "identity": {"type": float, "help": "weight of the identity loss"},
+    "discriminator_rate": {"type": float, "help": "learning rate of the discriminators, relative to --lr"},
     "scale": {"type": float, "help": "frames are read at this scale (1 = as they are)"},
     "text_limit": {"type": float, "help": "most text (0 to 1, of the soft map) that a text-free crop may show"},
     "loss": {"choices": ("l1", "ssi"), "help": "l1: in the teacher's units; ssi: scale-and-shift-invariant with "

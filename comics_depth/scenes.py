@@ -129,12 +129,12 @@ def _hit(kind: str, taper: float, o: np.ndarray, d: np.ndarray) -> np.ndarray:
         a, b = dot(d, d), dot(-o, d)
         return (b - np.sqrt(b * b - a * (dot(o, o) - 1))) / a
     middle, slope = (1 + taper) / 2, (taper - 1) / 2
-    radius = middle + slope * o[2]
-    a = d[0] * d[0] + d[1] * d[1] - (slope * d[2]) ** 2
-    b = o[0] * d[0] + o[1] * d[1] - slope * d[2] * radius
+    radius, narrowing = middle + slope * o[2], slope * d[2]
+    a = d[0] * d[0] + d[1] * d[1] - narrowing * narrowing
+    b = o[0] * d[0] + o[1] * d[1] - narrowing * radius
     root = np.sqrt(b * b - a * (o[0] * o[0] + o[1] * o[1] - radius * radius))
     best = np.full(root.shape, np.inf, np.float32)
-    for t in ((-b - root) / a, (-b + root) / a):
+    for t in ((-root - b) / a, (root - b) / a):
         np.copyto(best, t, where=(t > 0) & (np.abs(o[2] + t * d[2]) <= 1) & (t < best))
     for end, r in ((-1, 1.0), (1, taper)):
         t = (end - o[2]) / d[2]

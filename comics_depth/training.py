@@ -99,8 +99,9 @@ def file_hash(path: Path) -> str:
 
 
 def save_checkpoint(path: Path, checkpoint: dict) -> None:
-    with written_atomically(path) as temporary:
-        torch.save(checkpoint, temporary)
+    """Writes it; the same values give the same bytes, since torch would put the name of a path into the file."""
+    with written_atomically(path) as temporary, open(temporary, "wb") as file:
+        torch.save(checkpoint, file)
 
 
 def _processes() -> PartialState:

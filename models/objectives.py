@@ -24,14 +24,18 @@ class Objective:
         lr: float,
         beta1: float = 0.9,
         frozen: dict[str, nn.Module] | None = None,
+        discriminator_rate: float = 1,
     ):
+        """groups: optimiser name -> names of its networks; discriminators learn at lr x `discriminator_rate`."""
         self.networks = nn.ModuleDict(networks)
         self.frozen = nn.ModuleDict(frozen or {}).eval().requires_grad_(False)
         self.architecture = {name: network.architecture for name, network in networks.items()}
         self.pools: dict[str, ImagePool] = {}
         self.optimizers = {
             group: torch.optim.Adam(
-                [parameter for name in names for parameter in networks[name].parameters()], lr, (beta1, 0.999)
+                [parameter for name in names for parameter in networks[name].parameters()],
+                lr * (discriminator_rate if "discriminator" in group else 1),
+                (beta1, 0.999),
             )
             for group, names in groups.items()
         }
@@ -98,13 +102,14 @@ class DepthView:
 
 
 class CycleGAN(Objective):
-    """Photographs to comics and back (Zhu et al. 2017): mean LSGAN loss + 10 x cycle + 5 x identity.
+    """Photographs to comics and back (Zhu et al. 2017): mean LSGAN loss + 10 x cycle + 5 x identity (by default).
 
     *simple* and *without_text* differ in the comics they are given; *depth_aware* shows the discriminator of the
     natural domain the teacher's depth too.
     """
 
-    def __init__(self, generator: dict, lr: float, beta1: float, teacher: DepthModel | None = None):
+    def __init__(self, generator: dict, lr: float, beta1: float, teacher: DepthModel | None = None, *,
+                 cycle: float = 10, identity: float = 5, discriminator_rate: float = 1):  # fmt: skip
         """generator: arguments of ResnetGenerator (features, blocks, residual); the discriminators get its features."""
         networks = {
             "natural2comics": ResnetGenerator(3, **generator),
@@ -114,7 +119,8 @@ class CycleGAN(Objective):
         }
         groups = {"generators": ["natural2comics", "comics2natural"]}
         groups |= {name: [name] for name in ("natural_discriminator", "comics_discriminator")}
-        super().__init__(networks, groups, lr, beta1, {"teacher": teacher} if teacher else None)
+        super().__init__(networks, groups, lr, beta1, {"teacher": teacher} if teacher else None, discriminator_rate)
+        self.weights = {"cycle": cycle, "identity": identity}
         self.pools = {"natural": ImagePool(), "comics": ImagePool()}
         self.view: Callable[[torch.Tensor], torch.Tensor] = DepthView(teacher) if teacher else (lambda images: images)
 
@@ -131,7 +137,9 @@ class CycleGAN(Objective):
         cycle = cycle + functional.l1_loss(to_comics(fake["natural"]), comics)
         identity = functional.l1_loss(to_comics(comics), comics) + functional.l1_loss(to_natural(natural), natural)
         gan = sum(_lsgan(judges[domain](seen[domain]), True) for domain in judges)
-        yield "generators", {"gan": gan / 2, "cycle": 10 * cycle / 2, "identity": 5 * identity / 2}
+        weight = self.weights
+        yield "generators", {"gan": gan / 2, "cycle": weight["cycle"] * cycle / 2,
+                             "identity": weight["identity"] * identity / 2}  # fmt: skip
         with torch.no_grad():
             real = {"comics": comics, "natural": self.view(natural)}
         for domain, judge in judges.items():
@@ -160,13 +168,14 @@ class AddText(Objective):
     """A generator that pastes the text areas of real comics into translated photographs: LSGAN + 3 x L1 to the
     photograph outside the mask + 3 x L1 to the comics inside + 5 x identity (real comics pasted on itself)."""
 
-    def __init__(self, translator: nn.Module, generator: dict, lr: float, beta1: float, whole_comics: bool = False):
+    def __init__(self, translator: nn.Module, generator: dict, lr: float, beta1: float, whole_comics: bool = False, *,
+                 identity: float = 5, discriminator_rate: float = 1):  # fmt: skip
         networks = {"add_text": ResnetGenerator(7, **generator), "discriminator": PatchGAN(3, generator["features"])}
         groups = {"generator": ["add_text"], "discriminator": ["discriminator"]}
-        super().__init__(networks, groups, lr, beta1, {"translator": translator})
+        super().__init__(networks, groups, lr, beta1, {"translator": translator}, discriminator_rate)
         self.architecture["add_text"] = {**self.architecture["add_text"], "whole_comics": whole_comics}
         self.pools = {"comics": ImagePool()}
-        self.whole = whole_comics
+        self.whole, self.identity = whole_comics, identity
 
     def steps(self, batch: Batch) -> Steps:
         """batch: natural with image, comics with image and text_mask."""
@@ -183,7 +192,7 @@ class AddText(Objective):
                 "gan": _lsgan(judge(fake), True),
                 "outside": 3 * ((fake - photograph).abs() * (1 - mask)).mean(),
                 "inside": 3 * ((fake - comics).abs() * mask).mean(),
-                "identity": 5 * functional.l1_loss(again, comics),
+                "identity": self.identity * functional.l1_loss(again, comics),
             },
         )
         judge.requires_grad_(True)
