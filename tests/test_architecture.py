@@ -76,7 +76,7 @@ def test_scoring_and_preparing_start_without_torch(module):
 
 
 def test_evaluation_loads_no_torch_indeed():
-    code = f"import sys, evaluation; sys.exit(' '.join(sorted({HEAVY} & set(sys.modules))))"
+    code = f"import sys, evaluation; sys.exit(' '.join(sorted({HEAVY} & set(sys.modules))) or 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -116,7 +116,7 @@ def test_every_option_is_explained(script):
     """No option without a word of help."""
     text = call(script, "--help")[1]
     options = text[text.index("options:") : text.index("examples:")]
-    entries = re.split(r"\n  (?=[-\w{])", options)[1:]
+    entries = re.split(r"\n  (?=-)", options)[1:]
     assert len(entries) > 4
     bare = [entry for entry in entries if len(re.split(r"\s{2,}|\n", entry.strip(), maxsplit=1)) < 2]
     assert not bare
