@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from comics_depth.files import UserError, read_json, run_main, write_json
-from comics_depth.options import PRESETS, command_line, fill
+from comics_depth.options import command_line, fill, preset_values
 
 RULES = ("lower_is_nearer", "centre_is_nearer", "chance")
 
@@ -25,7 +25,7 @@ def stages(args) -> list[list[str]]:
     student = (["--depth-model", args.depth_model] if args.depth_model else []) + weights
 
     def train(stage: str) -> list[str]:
-        epochs = round(PRESETS[args.preset][stage]["epochs"] * args.effort)
+        epochs = round(preset_values(args.preset, stage)["epochs"] * args.effort)
         return ["--train"] + ([] if args.effort == 1 else ["--epochs", str(max(1, epochs))])
 
     synthesize = [prepare, "--synthesize"]

@@ -61,10 +61,10 @@ class RandomGamma(v2.Transform):
 
 
 def random_crops(size: int) -> v2.Transform:
-    """Random square crops of images whose shorter side is an eighth longer, flipped: what translation and depth train on.
+    """Random square crops of images whose shorter side is an eighth longer, flipped, for translation and depth.
 
-    The margin (286 to 256 in Zhu et al. 2017) keeps the drawn borders of frames out of most crops; without it a generator
-    takes horizontal lines for what makes a comic."""
+    The margin (286 to 256 in Zhu et al. 2017) keeps the drawn borders of frames out of most crops; without it a
+    generator takes horizontal lines for what makes a comic."""
     return v2.Compose([v2.Resize(round(size * 9 / 8), antialias=True), v2.RandomCrop(size), v2.RandomHorizontalFlip()])
 
 

@@ -1,140 +1,17 @@
 """Command lines: every option is described once, and a preset is a table of values that any option overrides."""
 
 import argparse
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from comics_depth.files import UserError
 from comics_depth.layout import Layout, run_name
 
-GAN_2020 = {
-    "lr": 1e-3,
-    "beta1": 0.9,
-    "schedule": "constant",
-    "residual": False,
-    "cycle": 10,
-    "identity": 5,
-    "discriminator_rate": 1,
-    "precision": "no",
-}
-# For some hundred steps instead of some hundred thousand: generators that start as the identity and are held to it
-# less, and discriminators that do not run away from them. Not in bf16, which bends the generators' gradients.
-GAN_SHORT = {
-    "lr": 1e-3,
-    "beta1": 0.5,
-    "schedule": "linear",
-    "residual": True,
-    "cycle": 2,
-    "identity": 0.5,
-    "discriminator_rate": 0.5,
-    "precision": "no",
-}
-NINE_RATES = (1e-7, 5e-7, 1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3)
-
-# preset -> stage -> option -> value. `common` holds for every stage of the preset.
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "paper": {
-        "common": {
-            "data_root": "data",
-            "runs_root": "models/trained",
-            "teacher": "MiDaS",
-            "depth_model": "MiDaS",
-            "precision": "no",
-        },
-        "comics2textareas": {
-            "image_size": 384,
-            "scale": 1.0,
-            "features": 32,
-            "epochs": 450,
-            "batch_size": 16,
-            "lr": 1e-2,
-            "schedule": "constant",
-            "text_limit": 0.03,
-        },
-        "natural2comics": {"image_size": 384, "features": 64, "blocks": 8, "epochs": 100, "batch_size": 4, **GAN_2020},
-        "add_text": {"image_size": 384, "features": 64, "blocks": 8, "epochs": 100, "batch_size": 16, **GAN_2020},
-        "depth_estimator": {
-            "image_size": 384,
-            "epochs": 100,
-            "batch_size": 16,
-            "loss": "l1",
-            "schedule": "constant",
-            "rates": NINE_RATES,
-        },
-        "baseline": {"momentum": 0.002, "epochs": 1},
-    },
-    "open": {
-        "common": {"runs_root": "models/trained/open", "teacher": "small", "depth_model": "small", "precision": "auto"},
-        "synthesize": {"pages": 4, "photographs": 300},
-        "comics2textareas": {
-            "image_size": 192,
-            "scale": 0.5,
-            "features": 16,
-            "epochs": 60,
-            "batch_size": 4,
-            "lr": 2e-3,
-            "schedule": "linear",
-            "text_limit": 0.1,
-        },
-        "natural2comics": {"image_size": 128, "features": 16, "blocks": 4, "epochs": 8, "batch_size": 1, **GAN_SHORT},
-        "add_text": {"image_size": 128, "features": 16, "blocks": 4, "epochs": 5, "batch_size": 1, **GAN_SHORT},
-        "photographs": {
-            "image_size": 192,
-            "epochs": 12,
-            "batch_size": 4,
-            "lr": 3e-4,
-            "loss": "ssi",
-            "schedule": "linear",
-        },
-        "depth_estimator": {
-            "image_size": 192,
-            "epochs": 6,
-            "batch_size": 8,
-            "loss": "ssi",
-            "schedule": "linear",
-            "rates": NINE_RATES,
-        },
-        "baseline": {"momentum": None, "epochs": 1},
-    },
-    "demo": {
-        "common": {
-            "data_root": "data/demo",
-            "runs_root": "models/trained/demo",
-            "teacher": "small",
-            "depth_model": "small",
-        },
-        "synthesize": {"pages": 40, "photographs": 160},
-        "comics2textareas": {
-            "image_size": 128,
-            "scale": 0.5,
-            "features": 8,
-            "epochs": 40,
-            "batch_size": 4,
-            "lr": 3e-3,
-            "schedule": "linear",
-            "text_limit": 0.1,
-        },
-        "natural2comics": {"image_size": 96, "features": 16, "blocks": 3, "epochs": 3, "batch_size": 1, **GAN_SHORT},
-        "add_text": {"image_size": 96, "features": 16, "blocks": 3, "epochs": 2, "batch_size": 1, **GAN_SHORT},
-        "photographs": {
-            "image_size": 128,
-            "epochs": 10,
-            "batch_size": 4,
-            "lr": 3e-4,
-            "loss": "ssi",
-            "schedule": "linear",
-        },
-        "depth_estimator": {
-            "image_size": 128,
-            "epochs": 3,
-            "batch_size": 8,
-            "loss": "ssi",
-            "schedule": "linear",
-            "rates": (1e-5, 1e-4, 1e-3),
-        },
-        "baseline": {"momentum": None, "epochs": 1},
-    },
-}
+# preset -> stage -> option -> value
+PRESETS: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
+    Path(__file__).with_name("presets.toml").read_text(encoding="utf-8")
+)
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "tag": {"help": "keeps runs apart that differ in seed or depth model: <approach>_<variant>-TAG"},
@@ -192,15 +69,22 @@ def command_line(description: str, examples: str, *names: str) -> argparse.Argum
     return parser
 
 
+def preset_values(preset: str, stage: str) -> dict[str, Any]:
+    """Option -> value of a stage in a preset. Raises UserError if the preset does not have the stage."""
+    stages = PRESETS[preset]
+    translation = stages["translation"] if stage in ("natural2comics", "add_text") else {}
+    if stage not in stages and not translation:
+        raise UserError(f"--preset {preset} has no stage {stage}; --preset demo and --preset open have it")
+    return {**stages["common"], **translation, **stages.get(stage, {})}
+
+
 def fill(args: argparse.Namespace, stage: str = "common") -> argparse.Namespace:
     """Sets every option that was left out to its value in the preset, and `args.layout`. Options a stage does not know
     stay None. Raises UserError for a missing data root or a stage that the preset does not have."""
-    preset = PRESETS[args.preset]
-    if args.data_root is None and "data_root" not in preset["common"]:
+    values = preset_values(args.preset, stage)
+    if args.data_root is None and "data_root" not in values:
         raise UserError(f"--preset {args.preset} needs --data-root FOLDER; --preset demo needs nothing")
-    if stage not in preset:
-        raise UserError(f"--preset {args.preset} has no stage {stage}; others: --preset demo, --preset open")
-    for name, value in {**preset["common"], **preset[stage]}.items():
+    for name, value in values.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
     args.layout = Layout(Path(args.data_root), Path(args.runs_root))
