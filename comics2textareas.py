@@ -278,7 +278,7 @@ def text_free_box(shape: tuple[int, int], soft: np.ndarray, args, random: np.ran
     """[x1, y1, x2, y2] of a random square crop whose text map stays under the limit, or None.
 
     The frame counts as resized so that its shorter side is at least 384 (at the paper's size), crops are 384 wide, and
-    shrink by a pixel after 20 failures, down to SMALLEST_CROP. The box is in the frame's own pixels. RECIPE C.I.
+    shrink by a pixel after 20 failures, down to SMALLEST_CROP. The box is in the frame's own pixels.
     """
     side = args.image_size / args.scale
     enlarged = max(1.0, side / min(shape))

@@ -62,6 +62,7 @@ def main() -> None:
     if bool(args.import_domain) != bool(args.domain):
         parser.error("--import_domain FOLDER and --as comics|natural belong together")
     fill(args, "synthesize" if args.synthesize else "common")
+    args.depth_model = args.teacher  # the only depth model here, so --depth-weights is for it
     for name in chosen:
         if args.dry_run:
             describe(name, args)

@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 from comics_depth.files import UserError, read_json, run_main, write_json
-from comics_depth.options import command_line, fill, preset_values
+from comics_depth.options import command_line, fill, model_source, preset_values
 
+HAND_CHECK = ["comics2textareas.py", "--check_by_hand"]
 RULES = ("lower_is_nearer", "centre_is_nearer", "chance")
 
 EXAMPLES = """\
@@ -39,30 +40,30 @@ def stages(args) -> list[list[str]]:
         networks = [pseudo_depth]
     text = [*train("comics2textareas"), "--select_epoch", "--optimize_threshold", "--visualize_ebdtheque_val",
             "--generate_dcm_without_text_areas"]  # fmt: skip
+    fitted, predicted = train("depth_estimator"), ["--generate_depth_images", *student]
+    imported = args.layout.import_note("comics").exists()
     commands = [
         *([] if args.preset == "paper" else [synthesize]),
-        [prepare, "--crop_frames", "--generate_text_masks"],
+        [] if imported else [prepare, "--crop_frames", "--generate_text_masks"],
         *networks,
-        # in the paper's preset a person checks the text-free crops
         ["comics2textareas.py", *text, *([] if args.preset == "paper" else ["--accept_all"])],
-    ]
-    if args.preset == "paper" and not (args.layout.no_text_checked / "manifest.json").exists():
-        return [*commands, ["comics2textareas.py", "--check_by_hand"]]
-    fitted = train("depth_estimator")
-    return [
-        *commands,
-        [translate, "simple", *train("natural2comics"), "--generate_depth_images", *student],
-        [translate, "depth_aware", *train("natural2comics"), "--generate_depth_images", *teacher, *student],
+        # in the paper's preset a person checks the text-free crops
+        HAND_CHECK if args.preset == "paper" else [],
+        [translate, "simple", *train("natural2comics"), *predicted],
+        [translate, "depth_aware", *train("natural2comics"), *teacher, *predicted],
         [translate, "without_text", *train("natural2comics")],
         [translate, "add_text", *train("add_text")],
-        [depth, "simple", "--optimize_lr", *fitted, "--generate_depth_images", *student],
-        [depth, "add_text", "--optimize_lr", *fitted, "--generate_depth_images", *student],
-        [depth, "add_text_ignoretext", *fitted, "--generate_depth_images", *student],
-        ["baseline.py", "no_batchnorm_trick", "--generate_depth_images", *student],
-        ["baseline.py", "batchnorm_trick", "--train", "--generate_depth_images", *student],
+        [depth, "simple", "--optimize_lr", *fitted, *predicted],
+        [depth, "add_text", "--optimize_lr", *fitted, *predicted],
+        [depth, "add_text_ignoretext", *fitted, *predicted],
+        ["baseline.py", "no_batchnorm_trick", *predicted],
+        ["baseline.py", "batchnorm_trick", "--train", *predicted],
         *(["baseline.py", rule, "--generate_depth_images"] for rule in RULES),
-        ["evaluation.py", "all"],
+        ["evaluation.py", "all", *(["--allow-missing"] if imported else [])],
     ]
+    # a plain folder of images has no text masks to learn text areas from
+    with_text = ("comics2textareas.py", "without_text", "add_text", "add_text_ignoretext")
+    return [line for line in commands if line and not (imported and any(word in with_text for word in line))]
 
 
 def main() -> None:
@@ -72,15 +73,11 @@ def main() -> None:
     args = parser.parse_args()
     given = (args.teacher, args.depth_model)
     fill(args)
+    if args.teacher is None:
+        model_source(args, "teacher")  # says that the preset needs one
     args.teacher, args.depth_model = given  # what was left out is left to the stages
-    shared = [
-        "--preset",
-        args.preset,
-        "--data-root",
-        str(args.layout.data_root),
-        "--runs-root",
-        str(args.layout.runs_root),
-    ]
+    roots = ["--data-root", str(args.layout.data_root), "--runs-root", str(args.layout.runs_root)]
+    shared = ["--preset", args.preset, *roots]
     log = args.layout.runs_root / "stages.json"
     done = {} if args.restart or not log.exists() else read_json(log)
     commands, ran = stages(args), 0
@@ -97,7 +94,10 @@ def main() -> None:
             started = time.perf_counter()
             line[0] = str(Path(__file__).with_name(line[0]))
             line += ["--restart"] if args.restart and command[0] != "evaluation.py" else []
-            if subprocess.run([sys.executable, *line]).returncode:
+            failed = subprocess.run([sys.executable, *line]).returncode
+            if command == HAND_CHECK:  # its page is served until Ctrl-C; what counts is whether somebody finished
+                failed = not (args.layout.no_text_checked / "manifest.json").exists()
+            if failed:
                 raise UserError(f"stage {number} of {len(commands)} failed; mend it and run the same command again")
             done[key] = time.perf_counter() - started
             ran += 1

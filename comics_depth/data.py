@@ -74,7 +74,7 @@ def central_crops(size: int) -> v2.Transform:
 
 
 def text_crops(size: int) -> v2.Transform:
-    """Augmentation of the text-area network (RECIPE: grey .1, brightness and contrast .8, gamma .8, flip .5)."""
+    """Augmentation of the text-area network (probabilities: grey .1, brightness and contrast .8, gamma .8, flip .5)."""
     return v2.Compose(
         [
             EnlargeTo(size),

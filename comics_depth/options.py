@@ -96,6 +96,8 @@ def model_source(args: argparse.Namespace, role: str) -> tuple[str, Path | None]
     model, and to the teacher where both are the same model. `small` is the network that the stage `photographs` trains.
     Raises UserError naming that command if it was not run."""
     name = getattr(args, role)
+    if name is None:
+        raise UserError(f"--preset {args.preset} needs --{role.replace('_', '-')}: " + OPTIONS[role]["help"])
     if name == "small":
         path = args.layout.run(run_name("depth_estimator", "photographs")) / "best.pt"
         if not path.exists():

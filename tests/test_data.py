@@ -194,8 +194,8 @@ def test_pairs_go_through_every_photograph_and_change_with_the_epoch(tmp_path):
 
 @pytest.mark.parametrize("crops", [random_crops, text_crops])
 def test_crops_reach_the_first_and_the_last_offset(tmp_path, crops):
-    write_image(tmp_path / "i0.png", np.zeros((32, 36, 3), np.uint8))
-    write_depth(tmp_path / "d0.png", np.tile(np.arange(36), (32, 1)))  # depth is the column
+    write_image(tmp_path / "i0.png", np.zeros((36, 36, 3), np.uint8))  # a margin of 4, for both
+    write_depth(tmp_path / "d0.png", np.tile(np.arange(36), (36, 1)))  # depth is the column
     data = Frames(["0"], lambda n: tmp_path / "i0.png", depth=lambda n: tmp_path / "d0.png", transform=crops(32))
     offsets = set()
     for data.epoch in range(80):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 
 from comics_depth.files import read_image, read_json, write_image
@@ -96,6 +97,7 @@ def call(layout, script, *options, preset="demo", code=0):
     """Runs a script in this process, since imports are most of the time; returns what it said. `code`: exit code."""
     line = [script, "--preset", preset, "--data-root", str(layout.data_root), "--runs-root", str(layout.runs_root)]
     said, before = io.StringIO(), sys.argv
+    AcceleratorState._reset_state()  # accelerate takes one precision a process, and stages may differ in it
     try:
         sys.argv = [*line, *map(str, options)]
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
