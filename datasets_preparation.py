@@ -219,7 +219,8 @@ def write_frames(
     if not any(page.frames for page in readable):
         raise UserError(
             f"nothing to write to {folder}: {'; '.join(skipped[:3]) or 'no pages found'}; expected the datasets "
-            f"in {args.layout.data_root} as data/README.md says (--data-root), or your own images (--import_domain)"
+            f"in {args.layout.data_root} as data/README.md says (--data-root), or your own images "
+            "(--import_domain); --preset demo needs nothing"
         )
     return readable
 

@@ -70,7 +70,9 @@ def list_images(folder: Path) -> list[Path]:
     """All image files below `folder`, sorted. Raises UserError if the folder is missing or holds none."""
     found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
-        raise UserError(f"{folder}: no images there")
+        raise UserError(
+            f"{folder}: no images there; data/README.md says where datasets come from, --preset demo needs none"
+        )
     return found
 
 

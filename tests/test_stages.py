@@ -16,7 +16,7 @@ import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
 
-from comics_depth.files import read_image, read_json, write_image
+from comics_depth.files import read_image, read_json, write_image, write_json
 from comics_depth.layout import SPLITS, Layout, read_names
 from comics_depth.predictions import read_depth
 from comics_depth.stages import comics_frames
@@ -445,8 +445,11 @@ def test_a_text_network_trained_again_needs_its_own_choice(world, tmp_path):
     first = read_json(layout.run("comics2textareas_unet") / "choice.json")
     assert first == read_json(source.run("comics2textareas_unet") / "choice.json")  # the same seed, bit by bit
     call(layout, *STAGES["text"], "--restart", "--seed", "1")
-    said = call(layout, TEXT, "--optimize_threshold", code=2)
-    assert "python comics2textareas.py --select_epoch" in said
+    for stale in (None, first):  # also where an old choice lies beside the new network
+        if stale:
+            write_json(layout.run("comics2textareas_unet") / "choice.json", stale)
+        said = call(layout, TEXT, "--optimize_threshold", code=2)
+        assert "python comics2textareas.py --select_epoch" in said
     call(layout, *STAGES["epoch"])
     second = read_json(layout.run("comics2textareas_unet") / "choice.json")
     assert second["network"] != first["network"] and "threshold" not in second
