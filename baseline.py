@@ -99,16 +99,14 @@ def estimate_statistics(args, run: str) -> None:
 
 def generate_depth_images(args, run: str) -> None:
     if args.variant in REFERENCES:
-        predict_frames(args.layout, run, REFERENCES[args.variant], {"rule": args.variant}, floats=args.floats)
+        predict_frames(args.layout, run, REFERENCES[args.variant], {"rule": args.variant}, args)
         return
     if args.variant == "batchnorm_trick":
         checkpoint = finished_run(args.layout.run(run), "python baseline.py batchnorm_trick --train")
         model, made_by = depth_model(str(checkpoint)), file_hash(checkpoint)
     else:
         model, made_by = student(args)
-    predict_frames(
-        args.layout, run, as_predictor(model, default_device()), {"depth_model": made_by}, floats=args.floats
-    )
+    predict_frames(args.layout, run, as_predictor(model, default_device()), {"depth_model": made_by}, args)
 
 
 if __name__ == "__main__":

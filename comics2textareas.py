@@ -1,6 +1,5 @@
 """Text areas of comics frames: trains a U-Net, chooses its epoch and threshold, makes text-free crops with it."""
 
-import json
 import shutil
 
 import cv2
@@ -11,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from comics_depth.data import Frames, image_tensor, label, text_crops
+from comics_depth.data import Frames, image_array, image_tensor, label, text_crops
 from comics_depth.files import UserError, read_image, read_json, run_main, write_image, write_json
 from comics_depth.layout import SPLITS, Layout, read_names, run_name
 from comics_depth.options import TRAINING, command_line, fill
@@ -63,26 +62,26 @@ def main() -> None:
 
 def labelled(layout: Layout, split: str, **options) -> Frames:
     """The frames with text masks of a split."""
-    names = read_names(layout.text_frames / f"{split}.txt", "python datasets_preparation.py --generate_text_masks")
-    root = layout.text_frames
-    return Frames(names, lambda n: root / f"images/{n}.jpg", text_mask=lambda n: root / f"masks/{n}.png", **options)
+    names = read_names(layout.text_list(split), "python datasets_preparation.py --generate_text_masks")
+    return Frames(names, layout.text_frame, text_mask=layout.text_mask, **options)
 
 
 def train(args, folder) -> None:
     options = {"seed": args.seed, "scale": args.scale}
     frames = labelled(args.layout, "train", transform=text_crops(args.image_size), **options)
-    held_aside = labelled(args.layout, "validation", scale=args.scale)
+    held_aside = labelled(args.layout, "validation")
     torch.manual_seed(args.seed)
     objective = TextAreas(args.features, args.lr)
 
     def validate(device: torch.device) -> dict[str, float]:
-        counts = np.array([overlap(soft, mask, [0.5])[:, 0] for _, soft, mask in
-                           predicted(objective.networks["text"], held_aside, device)])  # fmt: skip
+        counts = np.array([overlap(soft, mask, [0.5])[:, 0] for *_, soft, mask in
+                           predicted(objective.networks["text"], held_aside, args.scale, device)])  # fmt: skip
         return {"iou": iou(*counts.sum(0)), "iou_per_image": float(np.mean([iou(*c) for c in counts]))}
 
-    fit(objective, frames, Run(folder, run_options(args)), epochs=args.epochs, batch_size=args.batch_size,
-        seed=args.seed, schedule=args.schedule, workers=args.workers, precision=args.precision, validate=validate,
-        monitor="iou", larger_is_better=True)  # fmt: skip
+    run = Run(folder, run_options(args), {"masks": args.layout.text_manifest})
+    fit(objective, frames, run, epochs=args.epochs, batch_size=args.batch_size, seed=args.seed, schedule=args.schedule,
+        workers=args.workers, precision=args.precision, validate=validate, monitor="iou",
+        larger_is_better=True)  # fmt: skip
 
 
 def run_options(args) -> dict:
@@ -92,13 +91,13 @@ def run_options(args) -> dict:
 
 
 @torch.inference_mode()
-def predicted(network: nn.Module, frames: Frames, device: torch.device):
-    """(name, soft map, mask) of every frame, whole and in order; maps and masks (H, W) in [0, 1]."""
+def predicted(network: nn.Module, frames: Frames, scale: float, device: torch.device):
+    """(name, image uint8 (H, W, 3), soft map, mask) of every frame, whole, in order and at its own size."""
     network.eval()
     for index in tqdm(range(len(frames)), desc="text areas", leave=False, disable=None):
         sample = frames[index]
-        soft = network(sample["image"][None].to(device))[0, 0].float().cpu().numpy()
-        yield sample["name"], soft, sample["text_mask"][0].numpy() >= 0.5
+        soft = whole_map(network, sample["image"][None].to(device), scale)
+        yield sample["name"], image_array(sample["image"]), soft, sample["text_mask"][0].numpy() >= 0.5
 
 
 def overlap(soft: np.ndarray, mask: np.ndarray, thresholds) -> np.ndarray:
@@ -132,9 +131,9 @@ def select_epoch(args, folder) -> None:
 
 
 def optimize_threshold(args, folder) -> None:
-    counts = [overlap(soft, mask, THRESHOLDS) for _, soft, mask in
-              predicted(chosen_network(args, folder)[0], labelled(args.layout, "validation", scale=args.scale),
-                        default_device())]  # fmt: skip
+    frames, network = labelled(args.layout, "validation"), chosen_network(args, folder)[0]
+    found = predicted(network, frames, args.scale, default_device())
+    counts = [overlap(soft, mask, THRESHOLDS) for *_, soft, mask in found]
     curve = [iou(*pair) for pair in np.sum(counts, axis=0).T]
     best = int(np.argmax(curve))
     figure, axes = plt.subplots(figsize=(7, 4))
@@ -177,9 +176,8 @@ def read_choice(folder, key: str) -> dict:
 def visualize_validation(args, folder) -> None:
     network, _ = chosen_network(args, folder)
     threshold, rows = read_choice(folder, "threshold")["threshold"], []
-    frames = labelled(args.layout, "validation", scale=args.scale)
-    for name, soft, mask in predicted(network, frames, default_device()):
-        image = read_image(frames.image(name))
+    frames = labelled(args.layout, "validation")
+    for name, image, soft, mask in predicted(network, frames, args.scale, default_device()):
         score = iou(*overlap(soft, mask, [threshold])[:, 0])
         rows.append((score, name, picture(image, soft, threshold, mask)))
     for rank, (score, name, row) in enumerate(sorted(rows, key=lambda row: row[0])):
@@ -196,17 +194,15 @@ def visualize_dcm(args, folder) -> None:
     names = frame_names(args.layout, "validation")
     for name in tqdm(names, desc="pictures", disable=None):
         image = read_image(args.layout.frame(name))
-        row = picture(image, whole_map(network, image, args.scale), threshold)
+        row = picture(image, whole_map(network, image_tensor(image, default_device()), args.scale), threshold)
         write_image(folder / "dcm" / f"{name.replace('/', '_')}.jpg", label(row, name))
     print(f"{len(names)} pictures in {folder / 'dcm'}: frame, soft map, text found (red)")
 
 
 def picture(image: np.ndarray, soft: np.ndarray, threshold: float, mask: np.ndarray | None = None) -> np.ndarray:
     """Frame, soft map and marked text side by side, uint8 (H, 3 W, 3), at the size of the frame."""
-    size = image.shape[1::-1]
-    soft = cv2.resize(soft, size)
     found = soft >= threshold
-    truth = found if mask is None else cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    truth = found if mask is None else mask
     marked = image // 3
     for colour, area in (
         ((255, 60, 60), found & truth),
@@ -218,12 +214,11 @@ def picture(image: np.ndarray, soft: np.ndarray, threshold: float, mask: np.ndar
 
 
 @torch.inference_mode()
-def whole_map(network: nn.Module, image: np.ndarray, scale: float) -> np.ndarray:
-    """Soft text map (H, W) of a frame (H, W, 3), which the network sees at `scale`."""
-    images = image_tensor(image, next(network.parameters()).device)
-    size = [max(1, round(side * scale)) for side in image.shape[:2]]
+def whole_map(network: nn.Module, images: torch.Tensor, scale: float) -> np.ndarray:
+    """Soft text map (H, W) of one frame (1, 3, H, W), which the network sees at `scale`."""
+    size = [max(1, round(side * scale)) for side in images.shape[-2:]]
     small = functional.interpolate(images, size, mode="bilinear", antialias=True) if scale != 1 else images
-    soft = functional.interpolate(network(small).float(), image.shape[:2], mode="bilinear")
+    soft = functional.interpolate(network(small).float(), images.shape[-2:], mode="bilinear")
     return soft[0, 0].clamp(0, 1).cpu().numpy()
 
 
@@ -234,6 +229,8 @@ def remove_text(args, folder) -> None:
     write_text_maps(args, network, choice)
     names = frame_names(layout, "train")
     crops, sheet = {}, []
+    marks = layout.no_text / "removed.json"
+    before = (read_json(layout.crop_manifest), read_json(marks)) if marks.exists() else (None, None)
     shutil.rmtree(layout.no_text, ignore_errors=True)  # crops of another network must not stay among these
     for index, name in enumerate(tqdm(names, desc="text-free crops", disable=None)):
         image, soft = read_image(layout.frame(name)), read_image(layout.text_map(name))[..., 0]
@@ -244,7 +241,9 @@ def remove_text(args, folder) -> None:
         crops[name] = {"box": box, "text": float(soft[y1:y2, x1:x2].max() / 255)}
         write_image(layout.no_text / f"{name}.jpg", image[y1:y2, x1:x2])
         sheet.append(cv2.resize(image[y1:y2, x1:x2], (96, 96), interpolation=cv2.INTER_AREA))
-    write_json(layout.no_text / "manifest.json", crops)
+    write_json(layout.crop_manifest, crops)
+    if before[0] == crops:  # the same crops again: what a person marked still holds
+        write_json(marks, before[1])
     share = len(crops) / len(names)
     print(f"{len(crops)} text-free crops of {len(names)} training frames ({share:.0%}) in {layout.no_text}")
     if share < 0.1:
@@ -261,7 +260,7 @@ def remove_text(args, folder) -> None:
 def write_text_maps(args, network: nn.Module, choice: dict) -> None:
     """Stores the soft map of every frame of every split, skipping those this network has made already."""
     note = args.layout.text_choice
-    same = note.exists() and json.loads(note.read_text()) == choice
+    same = note.exists() and read_json(note).get("network") == choice["network"]
     names = frame_names(args.layout, *SPLITS)
     if not same:
         note.unlink(missing_ok=True)
@@ -270,7 +269,8 @@ def write_text_maps(args, network: nn.Module, choice: dict) -> None:
     write_json(note, choice)
     for name in tqdm(names, desc="text maps", disable=None):
         if not args.layout.text_map(name).exists():
-            soft = whole_map(network, read_image(args.layout.frame(name)), args.scale)
+            image = image_tensor(read_image(args.layout.frame(name)), default_device())
+            soft = whole_map(network, image, args.scale)
             write_image(args.layout.text_map(name), np.round(soft * 255).astype(np.uint8))
 
 
@@ -306,6 +306,10 @@ def check_by_hand(args, folder) -> None:
 def accept_all(args, folder) -> None:
     from comics_depth.web import accept_crops
 
+    if args.layout.checked_manifest.exists() and not args.restart:
+        by = read_json(args.layout.checked_manifest).get("who")
+        if by != "--accept_all":
+            raise UserError(f"{args.layout.no_text_checked} was checked by {by}; --restart replaces it")
     print(f"{accept_crops(args.layout, set(), by='--accept_all')} crops in {args.layout.no_text_checked}, unchecked")
 
 

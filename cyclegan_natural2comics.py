@@ -15,7 +15,7 @@ from comics_depth.files import list_images, read_image, run_main, write_image
 from comics_depth.inference import as_predictor, predict_frames
 from comics_depth.layout import run_name
 from comics_depth.options import MODELS, TRAINING, command_line, fill, model_source
-from comics_depth.stages import comics_frames, identity, photographs, text_free_crops
+from comics_depth.stages import comics_frames, data_files, identity, photographs, text_free_crops
 from comics_depth.training import Run, default_device, file_hash, finished_run, fit
 from models.depth import DepthModel, depth_model
 from models.loading import load_network
@@ -91,12 +91,13 @@ def train(args, run: str) -> None:
         objective = CycleGAN(
             generator, args.lr, args.beta1, depth_model(*teacher) if teacher else None, cycle=args.cycle, **weights
         )
+    files = data_files(layout, with_text_maps=args.variant == "add_text", text_free=args.variant == "without_text")
     names = ("variant", "preset", "seed", "epochs", "batch_size", "image_size", "lr", "beta1", "schedule", "features",
              "blocks", "residual", "cycle", "identity", "discriminator_rate", "precision", "restart")  # fmt: skip
     options = {name: getattr(args, name) for name in names}
     options |= {"teacher": identity(*teacher)} if teacher else {}
     options |= {"whole_comics": args.whole_comics} if args.variant == "add_text" else {}
-    fit(objective, domains(args, "train", random_crops(args.image_size)), Run(layout.run(run), options, inputs),
+    fit(objective, domains(args, "train", random_crops(args.image_size)), Run(layout.run(run), options, inputs | files),
         epochs=args.epochs, batch_size=args.batch_size, seed=args.seed, schedule=args.schedule, workers=args.workers,
         precision=args.precision, pictures=sample_grid(objective, args))  # fmt: skip
 
@@ -148,7 +149,7 @@ def generate_depth_images(args, run: str) -> None:
     source, weights = model_source(args, "depth_model")
     model = Translated(translator, depth_model(source, weights))
     made_by = {"translator": file_hash(checkpoint), "depth_model": identity(source, weights)}
-    predict_frames(args.layout, run, as_predictor(model, default_device()), made_by, floats=args.floats)
+    predict_frames(args.layout, run, as_predictor(model, default_device()), made_by, args)
 
 
 @torch.inference_mode()

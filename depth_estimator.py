@@ -13,9 +13,9 @@ from comics_depth.data import JoinedFrames, PairedDomains, central_crops, image_
 from comics_depth.files import UserError, read_json, run_main, write_json
 from comics_depth.inference import as_predictor, predict_frames
 from comics_depth.layout import Layout, run_name
-from comics_depth.options import MODELS, TRAINING, command_line, fill, model_source
+from comics_depth.options import TRAINING, command_line, fill, model_source
 from comics_depth.predictions import preview
-from comics_depth.stages import comics_frames, identity, photographs
+from comics_depth.stages import comics_frames, data_files, identity, photographs
 from comics_depth.training import Diverged, Run, default_device, file_hash, finished_run, fit, save_checkpoint
 from models.depth import DepthModel, depth_model, small_depth_model
 from models.loading import load_network
@@ -40,7 +40,7 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    parser = command_line(__doc__, EXAMPLES, *TRAINING, "loss", "rates", *MODELS)
+    parser = command_line(__doc__, EXAMPLES, *TRAINING, "loss", "rates", "depth_model", "depth_weights")
     parser.add_argument(
         "variant", choices=tuple(TRANSLATIONS), help="photographs: the first training of the small network"
     )
@@ -120,8 +120,9 @@ def train_once(args, folder: Path, lr: float, epochs: int) -> list[dict]:
     objective = DepthTraining(student, lr, args.loss, **networks, ignore_text=ignore_text)
     names = ("variant", "preset", "seed", "batch_size", "image_size", "schedule", "loss", "precision", "restart")
     options = {name: getattr(args, name) for name in names} | {"lr": lr, "epochs": epochs, "depth_model": identifier}
-    teacher = args.layout.photograph_depth / "teacher.json"
-    files |= {"teacher": teacher} if teacher.exists() and args.variant != "photographs" else {}
+    if args.variant != "photographs":
+        files |= {"teacher": args.layout.photograph_teacher} if args.layout.photograph_teacher.exists() else {}
+        files |= data_files(args.layout, with_text_maps=args.variant != "simple")
     held_aside = samples(args, "validation", central_crops(args.image_size))
     return fit(objective, samples(args, "train", random_crops(args.image_size)), Run(folder, options, files),
                epochs=epochs, batch_size=args.batch_size, seed=args.seed, schedule=args.schedule, workers=args.workers,
@@ -214,8 +215,8 @@ def train(args, run: str) -> None:
 def generate_depth_images(args, run: str) -> None:
     checkpoint = finished_run(args.layout.run(run), f"python depth_estimator.py {args.variant} --train")
     model = depth_model(str(checkpoint))
-    predict_frames(args.layout, run, as_predictor(model, default_device()), {"depth_model": file_hash(checkpoint)},
-                   floats=args.floats)  # fmt: skip
+    made_by = {"depth_model": file_hash(checkpoint)}
+    predict_frames(args.layout, run, as_predictor(model, default_device()), made_by, args)
 
 
 if __name__ == "__main__":

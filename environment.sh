@@ -24,7 +24,7 @@ if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
   echo "environment: .venv is up to date"
   exit 0
 fi
-[ -x .venv/bin/python ] || { echo "environment: making .venv with $("$python" --version)"; "$python" -m venv .venv; }
+[ -x .venv/bin/pip ] || { echo "environment: making .venv with $("$python" --version)"; "$python" -m venv .venv; }
 echo "environment: installing $requirements (a few minutes and about 6 GB the first time)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$requirements"
 printf '%s' "$wanted" > "$stamp"

@@ -1,5 +1,6 @@
 """Every stage in order, from raw pages to the table of scores; what is done is skipped."""
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -68,7 +69,9 @@ def stages(args) -> list[list[str]]:
 
 def main() -> None:
     parser = command_line(__doc__, EXAMPLES, "seed", "teacher", "depth_model", "depth_weights", "restart")
-    parser.add_argument("--effort", type=float, default=1, help="multiplies the epochs of every training (default 1)")
+    parser.add_argument(
+        "--effort", type=float, default=1, help="multiplies the epochs of what trains by gradient (default 1)"
+    )
     parser.add_argument("--stop-after", metavar="WORD", help="stop after the first stage whose command holds this word")
     args = parser.parse_args()
     given = (args.teacher, args.depth_model)
@@ -94,9 +97,11 @@ def main() -> None:
             started = time.perf_counter()
             line[0] = str(Path(__file__).with_name(line[0]))
             line += ["--restart"] if args.restart and command[0] != "evaluation.py" else []
-            failed = subprocess.run([sys.executable, *line]).returncode
-            if command == HAND_CHECK:  # its page is served until Ctrl-C; what counts is whether somebody finished
-                failed = not (args.layout.no_text_checked / "manifest.json").exists()
+            # the page of the hand check is served until Ctrl-C; what counts is whether somebody finished
+            with contextlib.suppress(*[KeyboardInterrupt] * (command == HAND_CHECK)):
+                failed = subprocess.run([sys.executable, *line]).returncode
+            if command == HAND_CHECK:
+                failed = not args.layout.checked_manifest.exists()
             if failed:
                 raise UserError(f"stage {number} of {len(commands)} failed; mend it and run the same command again")
             done[key] = time.perf_counter() - started

@@ -110,7 +110,10 @@ class Frames(Dataset):
     ):
         if not names:
             raise UserError("no images to read: the list of names is empty")
-        self.names, self.image, self.depth, self.text_mask = names, image, depth, text_mask
+        functions = {"image": image, "depth": depth, "text_mask": text_mask}
+        # resolved now: a missing photograph is told before the long work, and workers get no functions to pickle
+        self.names = names
+        self.paths = [{layer: path(name) for layer, path in functions.items() if path} for name in names]
         self.transform, self.threshold, self.scale, self.seed, self.epoch = transform, threshold, scale, seed, 0
 
     def __len__(self) -> int:
@@ -118,13 +121,13 @@ class Frames(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         """{image (3, H, W) in [0, 1], depth? (1, H, W) inverse depth, text_mask? (1, H, W) in [0, 1], name}."""
-        name = self.names[index]
-        pixels = read_image(self.image(name))
+        name, paths = self.names[index], self.paths[index]
+        pixels = read_image(paths["image"])
         sample = {"image": tv_tensors.Image(_tensor(pixels.transpose(2, 0, 1) / np.float32(255)))}
-        if self.depth:
-            sample["depth"] = Layer(_tensor(read_depth(self.depth(name))[None]))
-        if self.text_mask:
-            soft = read_image(self.text_mask(name))[None, ..., 0] / np.float32(255)
+        if "depth" in paths:
+            sample["depth"] = Layer(_tensor(read_depth(paths["depth"])[None]))
+        if "text_mask" in paths:
+            soft = read_image(paths["text_mask"])[None, ..., 0] / np.float32(255)
             sample["text_mask"] = Layer(_tensor(soft if self.threshold is None else soft >= self.threshold))
         if {layer.shape[-2:] for layer in sample.values()} != {pixels.shape[:2]}:
             shapes = {key: tuple(layer.shape[-2:]) for key, layer in sample.items()}

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # and none of Pillow's readers that start programs
 MAX_PIXELS = 120_000_000
 Image.MAX_IMAGE_PIXELS = None  # read_image has its own limit and its own message
 
@@ -29,7 +30,7 @@ def read_image(path: Path) -> np.ndarray:
     """RGB image, uint8 (H, W, 3): EXIF rotation applied, alpha laid over white, 16 bit scaled to 8, grey and CMYK
     converted. Raises UserError naming the file if it is missing, broken or larger than MAX_PIXELS."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UserError(f"{path}: {image.width}x{image.height} pixels, more than the limit of {MAX_PIXELS}")
             image = ImageOps.exif_transpose(image)
@@ -50,7 +51,7 @@ def read_image(path: Path) -> np.ndarray:
 def image_size(path: Path) -> tuple[int, int]:
     """(height, width) after EXIF rotation, from the header alone."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             turned = image.getexif().get(0x0112, 1) >= 5
             return (image.width, image.height) if turned else (image.height, image.width)
     except (OSError, SyntaxError) as error:
@@ -78,9 +79,8 @@ def list_images(folder: Path) -> list[Path]:
 
 def find_image(folder: Path, name: str) -> Path | None:
     """The image `<folder>/<name>.<any image suffix>`, or None. `name` may hold slashes and dots."""
-    for suffix in (".png", ".jpg", ".jpeg", ".JPG", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".PNG", ".JPEG"):
-        path = folder / (name + suffix)
-        if path.exists():
+    for path in (folder / (name + suffix) for suffix in IMAGE_SUFFIXES):
+        if path.exists() or (path := path.with_name(path.stem + path.suffix.upper())).exists():
             return path
     return None
 

@@ -1,7 +1,7 @@
 """Predictions of a network for every frame, written to disk and never mixed with those of another network."""
 
+import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,43 +12,37 @@ from comics_depth.files import read_image, read_json, write_image, write_json
 from comics_depth.layout import Layout
 from comics_depth.predictions import preview, write_depth
 from comics_depth.stages import frame_names
+from comics_depth.training import file_hash
 
 
 def predict_frames(
-    layout: Layout,
-    run: str,
-    predict: Callable[[np.ndarray], np.ndarray],
-    provenance: dict,
-    *,
-    splits: tuple[str, ...] = ("validation", "test"),
-    floats: bool = False,
-    previews: bool = True,
-) -> Path:
-    """Writes inverse depth of every frame of the splits, with or without an ordering, and returns the folder.
+    layout: Layout, run: str, predict: Callable[[np.ndarray], np.ndarray], provenance: dict, args: argparse.Namespace
+) -> None:
+    """Writes inverse depth of every validation and test frame, with or without an ordering.
 
     predict: RGB uint8 (H, W, 3) -> inverse depth (H, W). `provenance` says what made them (names, hashes); frames made
-    by the same are skipped, those of another are made again. `previews` adds colour pictures in `previews/`.
+    by the same of the same frames are skipped, others are made again; colour pictures go to `previews/`.
+    args: --floats adds exact floats, --restart makes all again.
     """
     folder = layout.predictions(run)
-    names = frame_names(layout, *splits)
+    names = frame_names(layout, "validation", "test")
     note = folder / "made_by.json"
-    if not note.exists() or read_json(note) != provenance:
+    provenance = provenance | {"frames": file_hash(layout.manifest)}
+    if args.restart or not note.exists() or read_json(note) != provenance:
         for name in names:
             for suffix in (".png", ".npy"):
                 (folder / f"{name}{suffix}").unlink(missing_ok=True)
         write_json(note, provenance)
-    wanted = (".png", ".npy") if floats else (".png",)
+    wanted = (".png", ".npy") if args.floats else (".png",)
     missing = [name for name in names if not all((folder / f"{name}{suffix}").exists() for suffix in wanted)]
     if not missing:
         print(f"{folder}: {len(names)} predictions are there already; nothing to do")
-        return folder
+        return
     for name in tqdm(missing, desc=f"depth of frames, {run}", disable=None):
         depth = predict(read_image(layout.frame(name)))
-        write_depth(folder / f"{name}.png", depth, floats)
-        if previews:
-            write_image(folder / "previews" / f"{name}.jpg", preview(depth), quality=85)
+        write_depth(folder / f"{name}.png", depth, args.floats)
+        write_image(folder / "previews" / f"{name}.jpg", preview(depth), quality=85)
     print(f"{folder}: {len(missing)} predictions written, {len(names) - len(missing)} were there")
-    return folder
 
 
 def as_predictor(model: torch.nn.Module, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:

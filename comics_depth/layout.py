@@ -69,6 +69,8 @@ class Layout:
     text_choice = Place("dcm_cropped/text_areas/network.json")
     no_text = Place("dcm_cropped_noballoons")
     no_text_checked = Place("dcm_cropped_noballoons_human")
+    crop_manifest = Place("dcm_cropped_noballoons/manifest.json")  # {frame id: {box, text}}
+    checked_manifest = Place("dcm_cropped_noballoons_human/manifest.json")  # {who, kept, removed, crops}
 
     # Frames of eBDtheque and their text masks, 8-bit grey, 0 or 255 = text. Manifest: {frame id: {page, box, split,
     # classes}}
@@ -99,7 +101,10 @@ class Layout:
     def tagged_run(self, approach: str, variant: str, tag: str | None) -> Path:
         """The run with this tag, or without one if there is none: a tag may mark a later stage only."""
         tagged = self.run(run_name(approach, variant, tag))
-        return tagged if tagged.exists() else self.run(run_name(approach, variant))
+        if tag and not tagged.exists():
+            print(f"{tagged} does not exist: using the run without --tag {tag}")
+            return self.run(run_name(approach, variant))
+        return tagged
 
     @property
     def results(self) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from comics_depth.files import UserError
-from comics_depth.layout import Layout, run_name
+from comics_depth.layout import Layout
 
 # preset -> stage -> option -> value
 PRESETS: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
@@ -99,7 +99,7 @@ def model_source(args: argparse.Namespace, role: str) -> tuple[str, Path | None]
     if name is None:
         raise UserError(f"--preset {args.preset} needs --{role.replace('_', '-')}: " + OPTIONS[role]["help"])
     if name == "small":
-        path = args.layout.run(run_name("depth_estimator", "photographs")) / "best.pt"
+        path = args.layout.tagged_run("depth_estimator", "photographs", getattr(args, "tag", None)) / "best.pt"
         if not path.exists():
             raise UserError(f"{path} is missing; run first: python depth_estimator.py photographs --train "
                             f"--preset {args.preset}")  # fmt: skip

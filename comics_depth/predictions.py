@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from comics_depth.files import UserError, write_image, written_atomically
+from comics_depth.files import MAX_PIXELS, UserError, write_image, written_atomically
 
 
 def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> None:
@@ -37,7 +37,9 @@ def read_depth(path: Path) -> np.ndarray:
         if path.suffix == ".npy":
             depth = np.load(path, allow_pickle=False).astype(np.float32).squeeze()
         else:
-            with Image.open(path) as image:
+            with Image.open(path, formats=("PNG",)) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise UserError(f"{path}: {image.width}x{image.height} pixels, more than {MAX_PIXELS}")
                 note = json.loads(image.info.get("inverse_depth", "{}"))
                 values = np.asarray(image.convert("RGB") if image.mode == "P" else image)
             values = values[..., 0] if values.ndim == 3 else values

@@ -19,14 +19,14 @@ def frame_names(layout: Layout, *splits: str) -> list[str]:
 
 
 def photographs(layout: Layout, split: str, *, depth: Path | None = None, **options) -> Frames:
-    """Photographs of a split, with the inverse depth `<depth>/<name>.png` if a folder is given. Photographs without
-    depth (broken ones, which that stage counted) are left out; options go to Frames."""
+    """Photographs of a split, with the inverse depth `<depth>/<name>.png` if a folder is given; options go to Frames.
+    Raises UserError if some have none: that stage was interrupted (it takes broken photographs off the lists)."""
     names = photograph_split(layout, options.get("seed", 0))[split]
     if depth is None:
         return Frames(names, layout.photograph, **options)
-    names = [name for name in names if (depth / f"{name}.png").exists()]
-    if not names:
-        raise UserError(f"{depth}: no depth of the {split} photographs; run first: {DEPTH}")
+    missing = sum(not (depth / f"{name}.png").exists() for name in names)
+    if missing:
+        raise UserError(f"{depth}: {missing} of {len(names)} {split} photographs have no depth; run first: {DEPTH}")
     return Frames(names, layout.photograph, depth=lambda name: depth / f"{name}.png", **options)
 
 
@@ -43,13 +43,19 @@ def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options
 
 def text_free_crops(layout: Layout, **options) -> Frames:
     """The text-free crops that a person (or --accept_all) has accepted."""
-    manifest = layout.no_text_checked / "manifest.json"
-    if not manifest.exists():
-        raise UserError(f"{manifest} is missing; run first: {TEXT_MAPS} and then "
+    if not layout.checked_manifest.exists():
+        raise UserError(f"{layout.checked_manifest} is missing; run first: {TEXT_MAPS} and then "
                         "python comics2textareas.py --check_by_hand (or --accept_all)")  # fmt: skip
     root = layout.no_text_checked
     names = sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.jpg"))
     return Frames(names, lambda name: root / f"{name}.jpg", **options)
+
+
+def data_files(layout: Layout, *, with_text_maps: bool = False, text_free: bool = False) -> dict[str, Path]:
+    """The files that say which frames, photographs and text a run was trained on; a run records their hashes."""
+    files = [layout.manifest, layout.photograph_list("train")]
+    files += [layout.text_choice] * with_text_maps + [layout.checked_manifest] * text_free
+    return {path.name if path.name != "manifest.json" else path.parent.name: path for path in files if path.exists()}
 
 
 def identity(source: str, weights: Path | None = None) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import DataLoaderConfiguration, parse_flag_from_env, set_seed
+from timm.layers import convert_sync_batchnorm
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -67,7 +68,7 @@ class Run:
 
     def open(self) -> dict | None:
         """Makes the folder, or returns the last checkpoint of an interrupted or finished run of the same options."""
-        if self.restart and self.folder.exists():
+        if self.restart and self.folder.exists() and _processes().is_main_process:
             shutil.rmtree(self.folder)
         if (self.folder / "config.json").exists():
             found = read_json(self.folder / "config.json")
@@ -174,7 +175,7 @@ def fit(
     accelerator.print(f"{run.folder}: {len(train)} samples, {epochs} epochs, batch {batch_size}, on {device}")
     if accelerator.num_processes > 1 and device.type == "cuda":
         for name, network in objective.networks.items():
-            objective.networks[name] = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            objective.networks[name] = convert_sync_batchnorm(network)  # knows timm's layers
     for networks in (objective.networks, objective.frozen):
         networks.to(device, memory_format=torch.channels_last)
     objective.frozen.eval().requires_grad_(False)

@@ -100,12 +100,16 @@ class DepthModel(nn.Module):
 
     def forward(self, images: Tensor, resize: bool = True) -> Tensor:
         """Images are resized for the network and the depth back (bilinear); gradients reach `images`. With
-        `resize` False they go in as they are (training crops). Raises ValueError for other shapes than these."""
+        `resize` False they go in as they are (training crops). Raises ValueError for
+        other shapes than these, ModelError for crops whose sides are no multiples."""
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"expected RGB images (N, 3, H, W), found {tuple(images.shape)}")
         height, width = images.shape[2:]
         if not resize and (height % self.multiple or width % self.multiple):
-            raise ValueError(f"without resize both sides must be multiples of {self.multiple}, found {height}x{width}")
+            raise ModelError(
+                f"{self.name} takes training crops whose sides are multiples of {self.multiple}, found "
+                f"{height}x{width}; give --image-size {max(1, round(width / self.multiple)) * self.multiple}"
+            )
         x = self.resize(images) if resize else images  # (N, 3, h, w)
         depth = self.network((x - self.mean) / self.std)
         depth = getattr(depth, "predicted_depth", depth)  # transformers return a record

@@ -199,7 +199,7 @@ def test_images_are_resized_only_if_wanted():
         assert depth.shape == (1, 96, 160) and torch.allclose(depth, torch.tensor(white), atol=1e-4)
     images = torch.rand(1, 3, 32, 64)
     assert torch.equal(model(images), model(images, resize=False))
-    with pytest.raises(ValueError, match="multiples of 32, found 96x100"):
+    with pytest.raises(ModelError, match="multiples of 32, found 96x100"):
         model(torch.rand(1, 3, 96, 100), resize=False)
     with pytest.raises(ValueError, match=r"found \(1, 4, 32, 32\)"):
         model(torch.rand(1, 4, 32, 32))

@@ -287,7 +287,7 @@ class CheckServer(Server):
 
 def _crops(layout: Layout) -> dict[str, dict]:
     """Crop id -> provenance, of the crops that are there; the manifest tells them from contact sheets."""
-    manifest = layout.no_text / "manifest.json"
+    manifest = layout.crop_manifest
     listed = read_json(manifest) if manifest.exists() else {}
     crops = {name: value for name, value in listed.items() if (layout.no_text / f"{name}.jpg").exists()}
     if not crops:
