@@ -270,7 +270,8 @@ def test_translations_are_trained_with_samples(world):
     assert architectures["depth_aware"]["natural_discriminator"]["in_channels"] == 4
     assert architectures["add_text"]["add_text"]["in_channels"] == 7
     inputs = read_json(layout.run("natural2comics_add_text") / "config.json")["inputs"]
-    assert inputs == {"translator": file_hash(layout.run("natural2comics_without_text") / "last.pt")}
+    assert inputs["translator"] == file_hash(layout.run("natural2comics_without_text") / "last.pt")
+    assert inputs["dcm_cropped"] == file_hash(layout.manifest) and "network.json" in inputs
 
 
 def test_the_sweep_chooses_the_rate_that_train_takes(world):
@@ -286,7 +287,9 @@ def test_the_sweep_chooses_the_rate_that_train_takes(world):
     options = read_json(layout.run("depth_estimator_simple") / "config.json")["options"]
     assert options["lr"] == choice["lr"] and "chosen by --optimize_lr of simple" in said["fit"]
     around = read_json(layout.run("depth_estimator_add_text_ignoretext") / "config.json")
-    assert around["options"]["lr"] == 1e-4 and set(around["inputs"]) == {"translator", "text_adder", "teacher"}
+    assert around["options"]["lr"] == 1e-4 and {"translator", "text_adder", "teacher", "network.json"} <= set(
+        around["inputs"]
+    )
 
 
 def test_every_run_predicts_every_validation_and_test_frame(world):
@@ -424,6 +427,7 @@ def test_predictions_of_another_network_are_not_mixed(world, tmp_path):
         shutil.copy(source.frame_list(split), layout.frame_list(split))
     for name in evaluated(source):
         shutil.copy(source.frame(name), layout.frame(name))
+    shutil.copy(source.manifest, layout.manifest)
     shutil.copytree(source.run("depth_estimator_photographs"), layout.run("depth_estimator_photographs"))
     folder, name = layout.predictions("baseline_no_batchnorm_trick"), evaluated(source)[0]
     call(layout, BASELINE, "no_batchnorm_trick", GENERATE)
@@ -434,6 +438,8 @@ def test_predictions_of_another_network_are_not_mixed(world, tmp_path):
     other = source.run("depth_estimator_simple") / "best.pt"
     call(layout, BASELINE, "no_batchnorm_trick", GENERATE, "--depth-model", other)
     assert not np.allclose(read_depth(folder / f"{name}.png"), before[0]) and not list(folder.rglob("*.npy"))
+    layout.manifest.write_text(layout.manifest.read_text() + " ")  # other frames
+    assert " 0 were there" in call(layout, BASELINE, "no_batchnorm_trick", GENERATE, "--depth-model", other)
 
 
 def test_a_text_network_trained_again_needs_its_own_choice(world, tmp_path):
