@@ -10,7 +10,7 @@ from comics_depth.data import image_tensor
 from comics_depth.files import UserError, read_image, run_main, write_json
 from comics_depth.inference import as_predictor, predict_frames
 from comics_depth.layout import run_name
-from comics_depth.options import command_line, fill, model_source
+from comics_depth.options import chosen_actions, command_line, fill, model_source, prediction_options, run_actions
 from comics_depth.scores import centre_is_nearer, chance, lower_is_nearer
 from comics_depth.stages import frame_names, identity
 from comics_depth.training import Run, default_device, file_hash, finished_run, save_checkpoint
@@ -33,28 +33,15 @@ def main() -> None:
     parser = command_line(__doc__, EXAMPLES, "tag", "seed", "epochs", "momentum", "depth_model", "depth_weights",
                           "restart")  # fmt: skip
     parser.add_argument("variant", choices=("no_batchnorm_trick", "batchnorm_trick", *REFERENCES))
-    parser.add_argument(
-        "--train", "-t", action="store_true", help="estimate the BatchNorm statistics on training frames"
-    )
-    parser.add_argument("--generate_depth_images", "--generate-depth-images", "-gdi", action="store_true",
-                        help="depth of every validation and test frame")  # fmt: skip
-    parser.add_argument("--floats", action="store_true", help="write exact floats (.npy) beside each prediction")
+    prediction_options(parser)
     args = parser.parse_args()
-    if not (args.train or args.generate_depth_images):
-        parser.error("nothing to do: choose --train or --generate_depth_images")
+    actions = {"train": estimate_statistics, "generate_depth_images": generate_depth_images}
+    chosen = chosen_actions(parser, args, actions)
     if args.train and args.variant != "batchnorm_trick":
         parser.error(f"{args.variant} has nothing to train; only batchnorm_trick has")
     fill(args, "baseline")
     run = run_name("baseline", args.variant, args.tag)
-    if args.dry_run:
-        doing = [name for name in ("train", "generate_depth_images") if getattr(args, name)]
-        print(f"would {', '.join(doing)}: {run}\n  reads {args.layout.frames}\n  writes {args.layout.run(run)}"
-              f" and {args.layout.predictions(run)}")  # fmt: skip
-        return
-    if args.train:
-        estimate_statistics(args, run)
-    if args.generate_depth_images:
-        generate_depth_images(args, run)
+    run_actions(args, chosen, actions, run)
 
 
 def student(args) -> tuple[DepthModel, str]:

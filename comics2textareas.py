@@ -13,7 +13,7 @@ from tqdm import tqdm
 from comics_depth.data import Frames, image_array, image_tensor, label, text_crops
 from comics_depth.files import UserError, read_image, read_json, run_main, write_image, write_json
 from comics_depth.layout import SPLITS, Layout, read_names, run_name
-from comics_depth.options import TRAINING, command_line, fill
+from comics_depth.options import TRAINING, chosen_actions, command_line, fill
 from comics_depth.stages import frame_names
 from comics_depth.training import Run, default_device, file_hash, finished_run, fit, read_metrics
 from models.loading import load_network
@@ -49,9 +49,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address of the web page (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port of the web page (default 8000)")
     args = fill(parser.parse_args(), "comics2textareas")
-    chosen = [name for name in actions if getattr(args, name)]
-    if not chosen:
-        parser.error("nothing to do: choose one or more of " + ", ".join(f"--{name}" for name in actions))
+    chosen = chosen_actions(parser, args, actions)
     folder = args.layout.run(run_name("comics2textareas", "unet", args.tag))
     for name in chosen:
         if args.dry_run:

@@ -14,7 +14,16 @@ from comics_depth.data import PairedDomains, central_crops, image_array, image_t
 from comics_depth.files import list_images, read_image, run_main, write_image
 from comics_depth.inference import as_predictor, predict_frames
 from comics_depth.layout import run_name
-from comics_depth.options import MODELS, TRAINING, command_line, fill, model_source
+from comics_depth.options import (
+    MODELS,
+    TRAINING,
+    chosen_actions,
+    command_line,
+    fill,
+    model_source,
+    prediction_options,
+    run_actions,
+)
 from comics_depth.stages import comics_frames, data_files, identity, photographs, text_free_crops
 from comics_depth.training import Run, default_device, file_hash, finished_run, fit
 from models.depth import DepthModel, depth_model
@@ -45,34 +54,21 @@ def main() -> None:
         *MODELS,
     )
     parser.add_argument("variant", choices=VARIANTS)
-    parser.add_argument("--train", "-t", action="store_true", help="train the variant")
-    parser.add_argument("--generate_depth_images", "--generate-depth-images", "-gdi", action="store_true",
-                        help="depth of every validation and test frame, translated to a photograph")  # fmt: skip
+    prediction_options(parser)
     parser.add_argument("--translate", type=Path, metavar="FOLDER", help="write what the variant makes of these images")
     parser.add_argument("--to", choices=("comics", "natural"), default="comics", help="direction of --translate")
     parser.add_argument("-o", "--output", type=Path, default=Path("translated"), help="folder for --translate")
     parser.add_argument("--whole-comics", action="store_true", help="add_text sees the whole comics frame, as in 2020")
-    parser.add_argument("--floats", action="store_true", help="write exact floats (.npy) beside each prediction")
     args = parser.parse_args()
-    if not (args.train or args.generate_depth_images or args.translate):
-        parser.error("nothing to do: choose --train, --generate_depth_images or --translate FOLDER")
+    actions = {"train": train, "generate_depth_images": generate_depth_images, "translate": translate_folder}
+    chosen = chosen_actions(parser, args, actions)
     if args.variant not in ("simple", "depth_aware") and (args.generate_depth_images or args.to == "natural"):
         parser.error(f"{args.variant} makes comics only: depth images and --to natural are for simple and depth_aware")
     if args.variant == "add_text" and args.translate:
         parser.error("add_text needs a comics frame for every photograph: look at samples/ in its run folder")
     fill(args, "add_text" if args.variant == "add_text" else "natural2comics")
     run = run_name("natural2comics", args.variant, args.tag)
-    if args.dry_run:
-        doing = [name for name in ("train", "generate_depth_images", "translate") if getattr(args, name)]
-        print(f"would {', '.join(doing)}: {run}\n  reads {args.layout.data_root}\n  writes {args.layout.run(run)}"
-              f" and {args.layout.predictions(run)}")  # fmt: skip
-        return
-    if args.train:
-        train(args, run)
-    if args.generate_depth_images:
-        generate_depth_images(args, run)
-    if args.translate:
-        translate_folder(args, run)
+    run_actions(args, chosen, actions, run)
 
 
 def train(args, run: str) -> None:

@@ -13,7 +13,15 @@ from comics_depth.data import JoinedFrames, PairedDomains, central_crops, image_
 from comics_depth.files import UserError, read_json, run_main, write_json
 from comics_depth.inference import as_predictor, predict_frames
 from comics_depth.layout import Layout, run_name
-from comics_depth.options import TRAINING, command_line, fill, model_source
+from comics_depth.options import (
+    TRAINING,
+    chosen_actions,
+    command_line,
+    fill,
+    model_source,
+    prediction_options,
+    run_actions,
+)
 from comics_depth.predictions import preview
 from comics_depth.stages import comics_frames, data_files, identity, photographs
 from comics_depth.training import Diverged, Run, default_device, file_hash, finished_run, fit, save_checkpoint
@@ -46,25 +54,15 @@ def main() -> None:
     )
     parser.add_argument("--optimize_lr", "--optimize-lr", "-ol", action="store_true",
                         help="one epoch at each of --rates; --train takes the best on validation")  # fmt: skip
-    parser.add_argument("--train", "-t", action="store_true", help="train the variant")
-    parser.add_argument("--generate_depth_images", "--generate-depth-images", "-gdi", action="store_true",
-                        help="depth of every validation and test frame")  # fmt: skip
-    parser.add_argument("--floats", action="store_true", help="write exact floats (.npy) beside each prediction")
+    prediction_options(parser)
     args = parser.parse_args()
     actions = {"optimize_lr": optimize_lr, "train": train, "generate_depth_images": generate_depth_images}
-    chosen = [name for name in actions if getattr(args, name)]
-    if not chosen:
-        parser.error("nothing to do: choose one or more of " + ", ".join(f"--{name}" for name in actions))
+    chosen = chosen_actions(parser, args, actions)
     if args.optimize_lr and args.variant in ("photographs", "add_text_ignoretext"):
         parser.error(f"{args.variant} has no sweep of its own: --optimize_lr is for simple and add_text")
     fill(args, "photographs" if args.variant == "photographs" else "depth_estimator")
     run = run_name("depth_estimator", args.variant, args.tag)
-    for name in chosen:
-        if args.dry_run:
-            print(f"would {name}: {run}\n  reads {args.layout.data_root}\n  writes {args.layout.run(run)}"
-                  f" and {args.layout.predictions(run)}")  # fmt: skip
-        else:
-            actions[name](args, run)
+    run_actions(args, chosen, actions, run)
 
 
 def fresh_student(args) -> tuple[DepthModel, str]:

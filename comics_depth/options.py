@@ -2,6 +2,7 @@
 
 import argparse
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,31 @@ def model_source(args: argparse.Namespace, role: str) -> tuple[str, Path | None]
                             f"--preset {args.preset}")  # fmt: skip
         return str(path), None
     return name, args.depth_weights if role == "depth_model" or args.teacher == args.depth_model else None
+
+
+def prediction_options(parser: argparse.ArgumentParser) -> None:
+    """--train, --generate_depth_images and --floats, of the scripts that train a variant and predict with it."""
+    parser.add_argument("--train", "-t", action="store_true", help="train the variant")
+    parser.add_argument("--generate_depth_images", "--generate-depth-images", "-gdi", action="store_true",
+                        help="depth of every validation and test frame")  # fmt: skip
+    parser.add_argument("--floats", action="store_true", help="write exact floats (.npy) beside each prediction")
+
+
+def chosen_actions(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, actions: dict[str, Callable]
+) -> list[str]:
+    """Names of the actions that were asked for, in their order; ends with the parser's error if there is none."""
+    chosen = [name for name in actions if getattr(args, name)]
+    if not chosen:
+        parser.error("nothing to do: choose one or more of " + ", ".join(f"--{name}" for name in actions))
+    return chosen
+
+
+def run_actions(args: argparse.Namespace, chosen: list[str], actions: dict[str, Callable], run: str) -> None:
+    """Calls each chosen action with (args, run), or says under --dry-run what it would read and write."""
+    for name in chosen:
+        if args.dry_run:
+            print(f"would {name}: {run}\n  reads {args.layout.data_root}\n  writes {args.layout.run(run)}"
+                  f" and {args.layout.predictions(run)}")  # fmt: skip
+        else:
+            actions[name](args, run)
