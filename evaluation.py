@@ -2,19 +2,15 @@
 
 import argparse
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
 
 from comics_depth.files import UserError, run_main, write_json
-from comics_depth.layout import SPLITS, find_named, names_of, read_manifest, read_names, run_name
+from comics_depth.layout import run_name
 from comics_depth.options import command_line, fill
-from comics_depth.orderings import Point, read_ordering
-from comics_depth.predictions import read_depth
-from comics_depth.results import CAPTION, Row, markdown, write_results
-from comics_depth.scores import PROTOCOLS, count_pairs, eight_bit, summarise
+from comics_depth.report import write_report
+from comics_depth.results import CAPTION, markdown
+from comics_depth.scores import PROTOCOLS, REFERENCES, summarise
+from comics_depth.scoring import Frame, Run, choose_frames, count_run, find_maps, frame_options, frames_to_score, score
 
-REFERENCES = ("lower_is_nearer", "centre_is_nearer", "chance")
 # approach -> the script that predicts, and the rows of the table in their order
 ROWS = {
     "natural2comics": ("cyclegan_natural2comics.py", ("simple", "depth_aware")),
@@ -27,23 +23,6 @@ EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
   python evaluation.py predictions my_depth_maps --orderings my_orderings"""
 
 
-class Run(NamedTuple):
-    """A folder of predictions, and what to do where some are missing."""
-
-    name: str
-    folder: Path
-    remedy: str
-
-
-class Frame(NamedTuple):
-    """A frame with an ordering: `split` None where no list of frames has it, `size` (H, W) None without a manifest."""
-
-    name: str
-    split: str | None
-    points: list[Point]
-    size: tuple[int, int] | None
-
-
 def main() -> None:
     args = parse()
     runs, baseline = wanted_runs(args)
@@ -53,11 +32,12 @@ def main() -> None:
               f"{baseline.name}:")  # fmt: skip
         for run in runs:
             print(f"  {run.name} from {run.folder}{'' if run.folder.is_dir() else ' (missing)'}")
-        for path in filter(None, (args.json, args.layout.results if args.approach == "all" else None)):
+        for path in filter(None, (args.json, args.report and args.report / "report.html")):
             print(f"would write {path}")
         return
     frames = frames_to_score(args)
-    counts = count_runs(args, runs, baseline, frames)
+    maps = maps_to_score(args, runs, baseline, frames)
+    counts = {run: count_run(run, frames, paths, args.protocol) for run, paths in maps.items()}
     rows = score(args, frames, [run for run in runs if run in counts], counts, counts.get(baseline))
     caption = CAPTION.format(baseline=baseline.name, protocol=args.protocol)
     print(markdown(rows, caption), end="")
@@ -74,9 +54,8 @@ def main() -> None:
             document |= {"run": runs[0].name, **whole, "splits": {row.split: row.scores for row in rows}}
         write_json(args.json, document)
         print(f"\nwrote {args.json}")
-    if args.approach == "all":
-        *files, figure = write_results(args.layout, rows, caption, args.protocol)
-        print(f"\nwrote {', '.join(str(path) for path in files)}\nfigure: {figure}")
+    if args.report:
+        write_report(args.report, rows, caption, args.protocol, frames, maps, args.layout.frame)
 
 
 def parse() -> argparse.Namespace:
@@ -85,13 +64,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("variant", nargs="?", help="; ".join(f"{name}: {', '.join(ROWS[name][1])}" for name in ROWS)
                         + "; all: nothing; predictions: FOLDER of <frame>.png (8 or 16 bit) or .npy, larger = nearer "
                         "(the .npy counts where both are there)")  # fmt: skip
-    parser.add_argument("--orderings", type=Path, help="folder of depth orderings (default: the data root's); without "
-                        "--split, every ordering there is scored")  # fmt: skip
-    parser.add_argument("--split", choices=("validation", "test", "both"), help="frames to score (default: both, each "
-                        "in a section of its own; --protocol original: validation, as in 2020)")  # fmt: skip
+    frame_options(parser)
     parser.add_argument("--protocol", choices=PROTOCOLS, default="corrected", help="original: the scorer of 2020 with "
-                        "its faults, to compare with old numbers (default: corrected)")  # fmt: skip
+                        "its faults, for old numbers, without --split on validation (default: corrected)")  # fmt: skip
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
+    parser.add_argument("--report", type=Path, metavar="FOLDER", help="also write tables, figure and a page to open in "
+                        "a browser there (all: always, default <runs root>/evaluation)")  # fmt: skip
     parser.add_argument("--allow-missing", action="store_true", help="all: leave out rows without predictions")
     args = parser.parse_args()
     if args.variant == "add_text_ignoreloss":
@@ -100,15 +78,10 @@ def parse() -> argparse.Namespace:
         parser.error(f"{args.approach} needs one of: {', '.join(ROWS[args.approach][1])} (found: {args.variant})")
     if (args.approach, args.variant is None) in (("predictions", True), ("all", False)):
         parser.error("predictions needs the FOLDER of the depth maps, all takes no variant")
-    given = {"--preset": args.preset if args.preset != "paper" else None, "--data-root": args.data_root,
-             "--runs-root": args.runs_root, "--tag": args.tag}  # fmt: skip
-    args.repeat = "".join(f" {option} {value}" for option, value in given.items() if value)
-    args.every_ordering = args.orderings is not None and args.split is None
-    # The 2020 code never scored the test split.
-    split = args.split or ("validation" if args.protocol == "original" else "both")
-    args.splits = ("validation", "test") if split == "both" else (split,)
     fill(args)
-    args.orderings = args.orderings or args.layout.orderings
+    choose_frames(args)
+    if args.approach == "all":
+        args.report = args.report or args.layout.results
     return args
 
 
@@ -135,43 +108,15 @@ def wanted_runs(args: argparse.Namespace) -> tuple[list[Run], Run]:
     return runs, run("baseline", "batchnorm_trick")
 
 
-def frames_to_score(args: argparse.Namespace) -> list[Frame]:
-    """Frames of the splits that have an ordering, by name; with --orderings and no --split, every ordering of that
-    folder (lists of splits need not exist then). Raises UserError if there is none."""
-    manifest, split_of = read_manifest(args.layout), {}
-    for split in SPLITS if args.every_ordering else args.splits:
-        path = args.layout.frame_list(split)
-        if args.every_ordering and not path.exists():
-            continue
-        names = read_names(path, "python datasets_preparation.py --crop_frames" + args.repeat)
-        if args.protocol == "original" and not args.every_ordering and path.read_text(encoding="utf-8")[-1:] != "\n":
-            names = names[:-1]  # the 2020 reader cut the text at newlines and threw the last piece away
-        split_of |= dict.fromkeys(names, split)
-    meant = names_of({*manifest, *split_of})
-    found = {find_named(args.orderings, name, (".txt",), meant): name for name in split_of}
-    found.pop(None, None)
-    if args.every_ordering:
-        for path in args.orderings.rglob("*.txt"):
-            found.setdefault(path, path.relative_to(args.orderings).with_suffix("").as_posix())
-    if not found:
-        where = "" if args.every_ordering else f" of a {' or '.join(args.splits)} frame"
-        raise UserError(
-            f"{args.orderings}: expected <frame>.txt, found no depth ordering{where}; give --orderings FOLDER or make "
-            f"some: python datasets_preparation.py --generate_evaluation{args.repeat}"
-        )
-    boxes = {name: entry["box"] for name, entry in manifest.items() if entry.get("box")}
-    sizes = {name: (box[3] - box[1], box[2] - box[0]) for name, box in boxes.items()}
-    return sorted(Frame(name, split_of.get(name), read_ordering(path), sizes.get(name)) for path, name in found.items())
-
-
-def count_runs(args: argparse.Namespace, runs: list[Run], baseline: Run, frames: list[Frame]) -> dict[Run, np.ndarray]:
-    """Right, wrong and tied pairs of every frame, (frames, 4, 3), of the runs that can be scored, the baseline among
-    them if it can be. Raises UserError for a map of another size, and one that names the frames a wanted run lacks and
-    the command that predicts them; under --allow-missing such a row of `all` is left out, which is printed."""
-    meant = names_of({*read_manifest(args.layout), *(frame.name for frame in frames)})
+def maps_to_score(
+    args: argparse.Namespace, runs: list[Run], baseline: Run, frames: list[Frame]
+) -> dict[Run, list[Path]]:
+    """The depth maps of the runs that can be scored, the baseline among them if it can be. Raises UserError that names
+    the frames a wanted run lacks and the command that predicts them; under --allow-missing such a row of `all` is left
+    out, which is printed."""
     present, problems = {}, []
     for run in dict.fromkeys([*runs, baseline]):
-        maps = [find_named(run.folder, frame.name, (".npy", ".png"), meant) for frame in frames]
+        maps = find_maps(args.layout, run, frames)
         missing = [frame.name for frame, path in zip(frames, maps, strict=True) if path is None]
         if not missing:
             present[run] = maps
@@ -183,29 +128,7 @@ def count_runs(args: argparse.Namespace, runs: list[Run], baseline: Run, frames:
         hint = "\nTo leave such rows out: --allow-missing" if args.approach == "all" else ""
         raise UserError("\n".join(problems) + hint)
     print("".join(f"left out: {problem}\n\n" for problem in problems), end="")
-    return {run: np.array([count_frame(args, run, *pair) for pair in zip(frames, maps, strict=True)])
-            for run, maps in present.items()}  # fmt: skip
-
-
-def count_frame(args: argparse.Namespace, run: Run, frame: Frame, path: Path) -> np.ndarray:
-    depth = read_depth(path)
-    if frame.size is not None and depth.shape != frame.size:
-        raise UserError(f"{path}: expected {frame.size[1]}x{frame.size[0]} pixels, the size of frame {frame.name}, "
-                        f"found {depth.shape[1]}x{depth.shape[0]}. {run.remedy}")  # fmt: skip
-    return count_pairs(eight_bit(depth) if args.protocol == "original" else depth, frame.points, frame.name)
-
-
-def score(args: argparse.Namespace, frames: list[Frame], runs: list[Run], counts: dict[Run, np.ndarray],
-          baseline: np.ndarray | None) -> list[Row]:  # fmt: skip
-    """Rows of the table: of each split, every run; where every ordering of a folder counts, all of them first."""
-    sections = {"all": list(range(len(frames)))} if args.every_ordering else {}
-    for split in SPLITS:
-        sections[split] = [at for at, frame in enumerate(frames) if frame.split == split]
-    return [
-        Row(run.name, split, summarise(counts[run][at], None if baseline is None else baseline[at], args.protocol),
-            counts[run][at], [frames[index].name for index in at])
-        for split, at in sections.items() if at for run in runs
-    ]  # fmt: skip
+    return present
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from comics_depth.files import write_text, written_atomically
-from comics_depth.layout import APPROACHES, Layout
+from comics_depth.layout import APPROACHES
 from comics_depth.scores import KINDS
 
 TITLES = ("inter-objects", "against", "without the farthest", "intra-object")
@@ -36,21 +36,23 @@ class Row(NamedTuple):
     frames: list[str]
 
 
-def _number(value: float | None, form: str = ".3f") -> str:
+def number(value: float | None, form: str = ".3f") -> str:
+    """The number, or a dash where it is not defined."""
     return "–" if value is None else format(value, form)
 
 
-def _cells(row: Row) -> list[str]:
+def row_cells(row: Row) -> list[str]:
+    """What the table shows of a row, in the order of HEAD."""
     inter, against, without_farthest, intra = (row.scores[kind] for kind in KINDS)
 
     def accuracy(score: dict, with_interval: bool) -> str:
-        between = f" [{_number(score['ci_low'])}, {_number(score['ci_high'])}]" if with_interval else ""
-        return f"{_number(score['mean'])}{between} ({score['frames']})" if score["frames"] else "– (0)"
+        between = f" [{number(score['ci_low'])}, {number(score['ci_high'])}]" if with_interval else ""
+        return f"{number(score['mean'])}{between} ({score['frames']})" if score["frames"] else "– (0)"
 
     compared, decibel, difference = inter["compared"] or {}, "–", "–"
     if compared.get("difference") is not None:
-        p, decibel = compared["p"], _number(compared["decibel"], "+z.2f")
-        low, middle, high = (_number(compared[name], "+z.3f") for name in ("ci_low", "difference", "ci_high"))
+        p, decibel = compared["p"], number(compared["decibel"], "+z.2f")
+        low, middle, high = (number(compared[name], "+z.3f") for name in ("ci_low", "difference", "ci_high"))
         difference = f"{middle} [{low}, {high}] p " + ("–" if p is None else "< 0.001" if p < 0.001 else f"= {p:.3f}")
     return [row.run, row.split, accuracy(inter, True), accuracy(against, False), accuracy(without_farthest, False),
             accuracy(intra, True), decibel, difference, f"{inter['ties']} / {intra['ties']}"]  # fmt: skip
@@ -58,7 +60,7 @@ def _cells(row: Row) -> list[str]:
 
 def markdown(rows: list[Row], caption: str) -> str:
     """The table of all rows; numbers that are not defined show as a dash."""
-    lines = [HEAD, ["---"] * len(HEAD), *(_cells(row) for row in rows)]
+    lines = [HEAD, ["---"] * len(HEAD), *(row_cells(row) for row in rows)]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines) + "\n" + caption + "\n"
 
 
@@ -69,7 +71,7 @@ def latex(rows: list[Row], caption: str) -> str:
         escaped = " & ".join(cells).replace("_", r"\_").replace("%", r"\%").replace("–", "--").replace("<", "$<$")
         return re.sub(r"(?<!\w)-(?=\d)", "$-$", escaped)
 
-    body = "".join(f"{line(_cells(row))} \\\\\n" for row in rows)
+    body = "".join(f"{line(row_cells(row))} \\\\\n" for row in rows)
     return (
         f"\\begin{{table}}\n\\begin{{tabular}}{{ll{'r' * (len(HEAD) - 2)}}}\n\\hline\n{line(HEAD)} \\\\\n\\hline\n"
         f"{body}\\hline\n\\end{{tabular}}\n\\caption{{{line([caption])}}}\n\\end{{table}}\n"
@@ -125,7 +127,7 @@ def figure(rows: list[Row], protocol: str) -> Figure:
         axes.grid(axis="x", color="0.92")
         axes.tick_params(axis="y", length=0)
         axes.spines[["top", "right", "left"]].set_visible(False)
-    names = [run.replace(f"{group}_", f"{group} ", 1) for run, group in zip(runs, groups, strict=True)]
+    names = [re.sub(f"^{group}_", f"{group} ", run) if group else run for run, group in zip(runs, groups, strict=True)]
     axes.set_yticks(list(height.values()), names)
     canvas.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(splits), frameon=False)
     if protocol == "original":
@@ -133,13 +135,13 @@ def figure(rows: list[Row], protocol: str) -> Figure:
     return canvas
 
 
-def write_results(layout: Layout, rows: list[Row], caption: str, protocol: str) -> list[Path]:
-    """Writes table.md, table.csv, table.tex, per_image.csv and figure.png to `layout.results`; returns their paths, the
-    figure last."""
+def write_results(folder: Path, rows: list[Row], caption: str, protocol: str) -> list[Path]:
+    """Writes table.md, table.csv, table.tex, per_image.csv and figure.png to `folder`; returns their paths, the figure
+    last."""
     texts = {"table.md": markdown(rows, caption), "table.csv": table_csv(rows, protocol),
              "table.tex": latex(rows, caption), "per_image.csv": per_image_csv(rows, protocol)}  # fmt: skip
     for name, text in texts.items():
-        write_text(layout.results / name, text)
-    with written_atomically(layout.results / "figure.png") as temporary:
+        write_text(folder / name, text)
+    with written_atomically(folder / "figure.png") as temporary:
         figure(rows, protocol).savefig(temporary, dpi=130)
-    return [layout.results / name for name in (*texts, "figure.png")]
+    return [folder / name for name in (*texts, "figure.png")]

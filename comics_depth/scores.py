@@ -1,5 +1,6 @@
 """Scores of inverse depth against hand-made orderings: pure functions on arrays and points, no files, no network."""
 
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -135,3 +136,12 @@ def centre_is_nearer(height: int, width: int) -> np.ndarray:
 def chance(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Reference without a network: inverse depth (H, W) drawn for each pixel, uniform in [0, 1)."""
     return rng.random((height, width), dtype=np.float32)
+
+
+# Rules that need no network, RGB uint8 (H, W, 3) -> inverse depth (H, W); the random one is drawn from the frame
+# itself, so that it is the same on every machine.
+REFERENCES = {
+    "lower_is_nearer": lambda image: lower_is_nearer(*image.shape[:2]),
+    "centre_is_nearer": lambda image: centre_is_nearer(*image.shape[:2]),
+    "chance": lambda image: chance(*image.shape[:2], np.random.default_rng(zlib.crc32(image))),
+}
