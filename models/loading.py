@@ -4,10 +4,12 @@ from pathlib import Path
 
 from torch import nn
 
-from models.depth import load_strictly, read_checkpoint, rebuild
+from models.depth import WEIGHTS, load_strictly, read_checkpoint, rebuild
 from models.translation import PatchGAN, ResnetGenerator
 from models.unet import UNet
 
+# The text-area network in this repository: for frames at half size.
+TEXT_AREAS = WEIGHTS / "text_areas.safetensors"
 KINDS = {kind.__name__: kind for kind in (ResnetGenerator, PatchGAN, UNet)}
 
 
