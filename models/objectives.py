@@ -1,6 +1,7 @@
 """What each variant optimises: networks, optimisers and losses, in the order in which they are stepped."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import nn
@@ -15,33 +16,25 @@ Steps = Iterator[tuple[str, dict[str, torch.Tensor]]]
 
 
 class Objective:
-    """Networks that learn, networks that are only used, and one Adam for each named group of the former."""
+    """What a variant optimises: networks that learn, networks that are only used, and one Adam for each named group of
+    the former. It knows nothing of epochs, devices or files. A subclass adds `steps(batch)`, which yields (optimiser
+    name, named loss terms) in the order in which they are to be stepped."""
 
-    def __init__(
-        self,
-        networks: dict[str, nn.Module],
-        groups: dict[str, list[str]],
-        lr: float,
-        beta1: float = 0.9,
-        frozen: dict[str, nn.Module] | None = None,
-        discriminator_rate: float = 1,
-    ):
+    def __init__(self, networks: dict[str, nn.Module], groups: dict[str, list[str]], lr: float, beta1: float = 0.9,
+                 frozen: dict[str, nn.Module] | None = None, discriminator_rate: float = 1):  # fmt: skip
         """groups: optimiser name -> names of its networks; discriminators learn at lr x `discriminator_rate`."""
         self.networks = nn.ModuleDict(networks)
         self.frozen = nn.ModuleDict(frozen or {}).eval().requires_grad_(False)
         self.architecture = {name: network.architecture for name, network in networks.items()}
         self.pools: dict[str, ImagePool] = {}
-        self.optimizers = {
-            group: torch.optim.Adam(
-                [parameter for name in names for parameter in networks[name].parameters()],
-                lr * (discriminator_rate if "discriminator" in group else 1),
-                (beta1, 0.999),
-            )
-            for group, names in groups.items()
-        }
+        self.optimizers = {}
+        for group, names in groups.items():
+            parameters = [parameter for name in names for parameter in networks[name].parameters()]
+            rate = lr * (discriminator_rate if "discriminator" in group else 1)
+            self.optimizers[group] = torch.optim.Adam(parameters, rate, (beta1, 0.999))
 
     def state(self) -> dict:
-        return {name: pool.images for name, pool in self.pools.items()}
+        return {name: [image.cpu() for image in pool.images] for name, pool in self.pools.items()}
 
     def load_state(self, state: dict) -> None:
         for name, pool in self.pools.items():
@@ -88,17 +81,12 @@ def _discriminator_loss(discriminator: nn.Module, real: torch.Tensor, fake: torc
     return 0.5 * (_lsgan(discriminator(real), True) + _lsgan(discriminator(fake), False))
 
 
-class DepthView:
-    """Natural images with the inverse depth that a frozen teacher sees in them, stretched to [0, 1] per image."""
-
-    def __init__(self, teacher: DepthModel):
-        self.teacher = teacher
-
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, 3, H, W) -> (N, 4, H, W); gradients pass through the teacher to the images."""
-        depth = self.teacher(images, resize=False)
-        low, high = depth.amin((1, 2), keepdim=True), depth.amax((1, 2), keepdim=True)
-        return torch.cat([images, ((depth - low) / (high - low).clamp_min(1e-6))[:, None]], dim=1)
+def depth_view(teacher: DepthModel, images: torch.Tensor) -> torch.Tensor:
+    """Natural images (N, 3, H, W) with the inverse depth that a frozen teacher sees in them, stretched to [0, 1] per
+    image: (N, 4, H, W). Gradients pass through the teacher to the images."""
+    depth = teacher(images, resize=False)
+    low, high = depth.amin((1, 2), keepdim=True), depth.amax((1, 2), keepdim=True)
+    return torch.cat([images, ((depth - low) / (high - low).clamp_min(1e-6))[:, None]], dim=1)
 
 
 class CycleGAN(Objective):
@@ -122,7 +110,7 @@ class CycleGAN(Objective):
         super().__init__(networks, groups, lr, beta1, {"teacher": teacher} if teacher else None, discriminator_rate)
         self.weights = {"cycle": cycle, "identity": identity}
         self.pools = {"natural": ImagePool(), "comics": ImagePool()}
-        self.view: Callable[[torch.Tensor], torch.Tensor] = DepthView(teacher) if teacher else (lambda images: images)
+        self.view = partial(depth_view, teacher) if teacher else nn.Identity()
 
     def steps(self, batch: Batch) -> Steps:
         """batch: natural and comics, each with image (N, 3, H, W)."""
@@ -186,15 +174,13 @@ class AddText(Objective):
             photograph = self.frozen["translator"](batch["natural"]["image"])
         fake = add_text(generator, comics, mask, photograph, self.whole)
         again = add_text(generator, comics, mask, comics, self.whole)
-        yield (
-            "generator",
-            {
-                "gan": _lsgan(judge(fake), True),
-                "outside": 3 * ((fake - photograph).abs() * (1 - mask)).mean(),
-                "inside": 3 * ((fake - comics).abs() * mask).mean(),
-                "identity": self.identity * functional.l1_loss(again, comics),
-            },
-        )
+        losses = {
+            "gan": _lsgan(judge(fake), True),
+            "outside": 3 * ((fake - photograph).abs() * (1 - mask)).mean(),
+            "inside": 3 * ((fake - comics).abs() * mask).mean(),
+            "identity": self.identity * functional.l1_loss(again, comics),
+        }
+        yield "generator", losses
         judge.requires_grad_(True)
         yield "discriminator", {"gan": _discriminator_loss(judge, comics, self.pools["comics"].exchange(fake))}
 
@@ -246,15 +232,8 @@ class DepthTraining(Objective):
     """A depth model fitted to the teacher's inverse depth of photographs, which it sees as they are (no translator), as
     comics (translator), or as comics with text areas pasted in (translator and text adder)."""
 
-    def __init__(
-        self,
-        student: DepthModel,
-        lr: float,
-        loss: str,
-        translator: nn.Module | None = None,
-        text_adder: nn.Module | None = None,
-        ignore_text: bool = False,
-    ):
+    def __init__(self, student: DepthModel, lr: float, loss: str, translator: nn.Module | None = None,
+                 text_adder: nn.Module | None = None, ignore_text: bool = False):  # fmt: skip
         frozen = {"translator": translator, "text_adder": text_adder}
         super().__init__({"depth": student}, {"depth": ["depth"]}, lr, frozen={k: v for k, v in frozen.items() if v})
         self.loss, self.ignore_text = DEPTH_LOSSES[loss], ignore_text
@@ -274,6 +253,12 @@ class DepthTraining(Objective):
     def steps(self, batch: Batch) -> Steps:
         """batch: natural with image (N, 3, H, W) and depth (N, 1, H, W); comics with image and text_mask to add."""
         yield "depth", {"loss": self.measure(batch)[0]}
+
+    def pictures(self, batch: Batch) -> list[torch.Tensor]:
+        """Columns of the sample grid: photograph and what the student sees of it, (N, 3, H, W); its inverse depth and
+        the teacher's, (N, H, W)."""
+        depth = batch["natural"]["depth"][:, 0]
+        return [batch["natural"]["image"], self.seen(batch), self.measure(batch)[1], depth]
 
     def measure(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """(loss over the batch, the student's inverse depth (N, H, W))."""

@@ -1,0 +1,186 @@
+"""Trains the depth networks in models/weights/, and measures depth models on held-aside photographs.
+
+Reads, below the data root, photographs with the averaged depth of a teacher, and a drawn world in synthetic_world/:
+  python datasets_preparation.py --crop_frames --coco17_depth --averaged --teacher FILE --preset open --data-root DATA
+  python datasets_preparation.py --synthesize --crop_frames --pages 120 --photographs 800 --seed 1 --preset open \\
+    --data-root DATA/synthetic_world
+and for default-comics the translations of `cyclegan_natural2comics.py simple|depth_aware|without_text --train`."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch.nn import functional
+from tqdm import tqdm
+
+from comics_depth.data import (
+    Frames,
+    JoinedFrames,
+    PairedDomains,
+    central_crops,
+    image_array,
+    image_tensor,
+    varied_crops,
+)
+from comics_depth.files import UserError, read_image, run_main, write_image
+from comics_depth.inference import as_predictor
+from comics_depth.layout import Layout
+from comics_depth.options import command_line, fill
+from comics_depth.predictions import read_depth, write_depth
+from comics_depth.splits import photograph_split
+from comics_depth.stages import comics_frames, frame_names, photographs
+from comics_depth.training import Run, default_device, finished_run, fit
+from comics_depth.validation import depth_validation, sample_grid
+from models.depth import WEIGHTS, AveragedDepth, depth_model, small_depth_model, write_shipped
+from models.loading import load_network
+from models.objectives import DepthTraining
+
+EXAMPLES = """\
+  python -m tools.train_depth train default --preset open --data-root DATA
+  python -m tools.train_depth train mixed default-comics --preset open --data-root DATA --teacher FILE
+  python -m tools.train_depth measure default MiDaS_small --preset open --data-root DATA"""
+TRANSLATED = ["translated_simple", "translated_depth_aware", "translated_without_text"]
+# What each network starts from and what an epoch shows it: sources named more than once come in different crops.
+RECIPES = {
+    # real photographs are few
+    "default": {"start": None, "sources": [*["photographs"] * 5, "synthetic_photographs"], "epochs": 20, "lr": 6e-4},
+    # the routes that adapt it, each a row in docs/benchmarks.md
+    "translated": {"start": "default", "sources": TRANSLATED * 2, "epochs": 3, "lr": 3e-4},
+    "synthetic": {"start": "default", "sources": ["synthetic_comics"] * 2, "epochs": 3, "lr": 3e-4},
+    "mixed": {"start": "default", "sources": [*TRANSLATED, "synthetic_comics"], "epochs": 3, "lr": 3e-4},
+    # and the frames of real comics with the mean depth of these three, which is better than that of each
+    "default-comics": {"start": "default", "labels": ["teacher", "default", "mixed"], "epochs": 4, "lr": 3e-4,
+                       "sources": [*TRANSLATED, "synthetic_comics", "labelled_comics", "labelled_comics"]},
+}  # fmt: skip
+TRAINING = {"image_size": 256, "batch_size": 8, "seed": 0, "schedule": "linear", "precision": "auto"}
+
+
+def main() -> None:
+    parser = command_line(__doc__, EXAMPLES, "teacher", "restart")
+    parser.add_argument("action", choices=("train", "measure"))
+    parser.add_argument("networks", nargs="+", help=f"train: {', '.join(RECIPES)}; measure: any depth models")
+    args = fill(parser.parse_args())
+    for name in args.networks:
+        if args.dry_run:
+            print(f"would {args.action} {name}\n  reads {args.layout.data_root}\n  writes {args.layout.runs_root}")
+        else:
+            {"train": train, "measure": measure}[args.action](args, name)
+
+
+def known_network(args, name: str) -> str:
+    """A name or file for depth_model: the teacher, a network that a recipe has trained here, or a model of its own."""
+    run = args.layout.run(f"recipe_{name}")
+    return args.teacher if name == "teacher" else str(finished_run(run, "")) if run.exists() else name
+
+
+def translated(args, source: str) -> Path:
+    """The folder of a translation of every photograph, 256 pixels high or wide, with the depth beside it."""
+    layout, variant = args.layout, source.removeprefix("translated_")
+    folder, device = layout.run(source), default_device()
+    checkpoint = finished_run(layout.run(f"natural2comics_{variant}"), f"cyclegan_natural2comics.py {variant} --train")
+    network = load_network(checkpoint, "natural2comics").to(device)
+    for name in tqdm([name for names in photograph_split(layout, 0).values() for name in names], desc=source):
+        if (folder / f"{name}.png").exists():
+            continue
+        images = image_tensor(read_image(layout.photograph(name)), device)
+        size = [round(side * 256 / min(images.shape[-2:]) / 4) * 4 for side in images.shape[-2:]]
+        depth = torch.from_numpy(read_depth(layout.photograph_depth_map(name)))[None, None]
+        with torch.inference_mode():
+            images = network(functional.interpolate(images, size, mode="bilinear", antialias=True))
+        write_image(folder / f"{name}.jpg", image_array(images[0]), quality=92)
+        depth = functional.interpolate(depth, size, mode="bilinear", antialias=True)
+        write_depth(folder / f"{name}.png", depth[0, 0].numpy())
+    return folder
+
+
+def labelled(args, networks: list[str]) -> Path:
+    """The folder of the depth of every training frame: the mean over networks, each averaged over sizes and mirror
+    images (pseudo-labels of an ensemble; no hand-made ordering is used)."""
+    folder = args.layout.run("labelled_" + "_".join(networks))
+    names = [name for name in frame_names(args.layout, "train") if not (folder / f"{name}.png").exists()]
+    models = [AveragedDepth(depth_model(known_network(args, name))) for name in networks] if names else []
+    predictors = [as_predictor(model, default_device()) for model in models]
+    for name in tqdm(names, desc=folder.name):
+        image = read_image(args.layout.frame(name))
+        write_depth(folder / f"{name}.png", np.mean([predict(image) for predict in predictors], axis=0))
+    return folder
+
+
+def source(args, kind: str, split: str, options: dict) -> Frames:
+    """Images of a kind with the inverse depth that they are to have."""
+    layout, world = args.layout, Layout(args.layout.data_root / "synthetic_world", args.layout.runs_root)
+    if kind == "photographs":
+        return photographs(layout, split, depth=layout.photograph_depth, **options)
+    if kind == "synthetic_photographs":
+        return photographs(world, split, depth=world.photograph_truth, **options)
+    if kind == "synthetic_comics":
+        depth = world.frame_truth
+        return comics_frames(world, split, with_text_maps=False, depth=lambda name: depth / f"{name}.png", **options)
+    if kind == "labelled_comics":
+        depth = args.labels
+        return comics_frames(layout, split, with_text_maps=False, depth=lambda name: depth / f"{name}.png", **options)
+    folder = args.layout.run(kind)
+    paths = {layer: lambda name, suffix=suffix: folder / f"{name}{suffix}"
+             for layer, suffix in (("image", ".jpg"), ("depth", ".png"))}  # fmt: skip
+    return Frames(photograph_split(layout, 0)[split], **paths, **options)
+
+
+def train(args, name: str) -> None:
+    """Trains by the recipe; `default` and `default-comics` are written to models/weights/."""
+    if name not in RECIPES:
+        raise UserError(f"{name}: expected one of {', '.join(RECIPES)}")
+    recipe = {**TRAINING, **RECIPES[name]}
+    kinds, size = recipe["sources"], recipe["image_size"]
+    for kind in TRANSLATED:
+        if kind in kinds:
+            translated(args, kind)
+    args.labels = labelled(args, recipe["labels"]) if "labels" in recipe else None
+    training = [source(args, kind, "train", {"transform": varied_crops(size), "seed": n})
+                for n, kind in enumerate(kinds)]  # fmt: skip
+    held_aside = [source(args, kind, "validation", {"transform": central_crops(size)})
+                  for kind in dict.fromkeys(kinds) if kind != "labelled_comics"]  # fmt: skip
+    torch.manual_seed(recipe["seed"])
+    student = depth_model(known_network(args, recipe["start"])) if recipe["start"] else small_depth_model(384)
+    objective, pairs = DepthTraining(student, recipe["lr"], "ssi"), PairedDomains(JoinedFrames(held_aside), None)
+    run = Run(args.layout.run(f"recipe_{name}"), {**recipe, "restart": args.restart})
+    options = {option: recipe[option] for option in ("epochs", "batch_size", "seed", "schedule", "precision")}
+    fit(objective, PairedDomains(JoinedFrames(training), None), run, **options,
+        validate=depth_validation(objective, pairs, 8), pictures=sample_grid(objective, pairs))  # fmt: skip
+    if name.startswith("default"):
+        model = depth_model(str(finished_run(run.folder, "")))
+        write_shipped(WEIGHTS / f"{name}.safetensors", model, model.architecture, "depth")
+        print(f"wrote {WEIGHTS / name}.safetensors")
+
+
+def pairs_in_order(predicted: np.ndarray, truth: np.ndarray, count: int = 20_000) -> float:
+    """Share of random pairs of pixels that lie in the order of `truth`, of those whose depths differ by more than a
+    thousandth of its range. Both (H, W)."""
+    a, b = np.random.default_rng(0).integers(truth.size, size=(2, count))
+    difference = truth.ravel()[a] - truth.ravel()[b]
+    differing = np.abs(difference) > 1e-3 * np.ptp(truth)
+    return float((np.sign(predicted.ravel()[a] - predicted.ravel()[b]) == np.sign(difference))[differing].mean())
+
+
+def measure(args, name: str) -> None:
+    """Prints how a model orders the pixels of held-aside photographs, medians over images: real ones against the
+    averaged teacher (Spearman's rank correlation, pairs), drawn ones against the exact depth (pairs)."""
+    layout, world = args.layout, Layout(args.layout.data_root / "synthetic_world", args.layout.runs_root)
+    model = depth_model(known_network(args, name))
+    predict = as_predictor(model, default_device())
+    parts = ((layout, layout.photograph_depth), (world, world.photograph_truth))
+    for model.resolution in (256, 384):
+        scores = {"rank correlation": [], "pairs": [], "pairs, drawn": []}
+        for where, folder in parts:
+            for photograph in photograph_split(where, 0)["validation"]:
+                truth = read_depth(folder / f"{photograph}.png")
+                predicted = predict(read_image(where.photograph(photograph)))
+                if where is layout:
+                    scores["rank correlation"].append(spearmanr(predicted.ravel(), truth.ravel()).statistic)
+                scores["pairs" if where is layout else "pairs, drawn"].append(pairs_in_order(predicted, truth))
+        told = ", ".join(f"{title} {np.median(found):.3f} ({len(found)})" for title, found in scores.items())
+        print(f"{name} at {model.resolution} px: {told}")
+
+
+if __name__ == "__main__":
+    run_main(main)
