@@ -1,11 +1,13 @@
 """Text areas of comics frames: trains a U-Net, chooses its epoch and threshold, makes text-free crops with it."""
 
 import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -13,14 +15,11 @@ from tqdm import tqdm
 from comics_depth.data import Frames, image_array, image_tensor, label, text_crops
 from comics_depth.files import UserError, read_image, read_json, run_main, write_image, write_json
 from comics_depth.layout import SPLITS, Layout, read_names, run_name
-from comics_depth.options import TRAINING, chosen_actions, command_line, fill
+from comics_depth.options import FITTING, TRAINING, command_line, fill, run_actions, values
 from comics_depth.stages import frame_names
 from comics_depth.training import Run, default_device, file_hash, finished_run, fit, read_metrics
 from models.loading import load_network
 from models.objectives import TextAreas
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 THRESHOLDS = np.round(np.linspace(0, 1, 101), 2)
 SMALLEST_CROP = 96  # pixels at a crop size of 384; the 2020 code gives up there
@@ -33,69 +32,58 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    parser = command_line(__doc__, EXAMPLES, *TRAINING, "features", "scale", "text_limit")
     actions = {
-        "train": ("-t", train, "train the U-Net on the frames with masks"),
-        "select_epoch": ("-se", select_epoch, "choose the epoch with the best validation IoU at threshold 0.5"),
-        "optimize_threshold": ("-ot", optimize_threshold, "choose the threshold with the best validation IoU"),
-        "visualize_ebdtheque_val": ("-vev", visualize_validation, "pictures of the validation frames, worst first"),
-        "visualize_dcm": ("-vd", visualize_dcm, "pictures of the frames without masks"),
-        "generate_dcm_without_text_areas": ("-gdwta", remove_text, "text maps of all frames, and text-free crops"),
-        "check_by_hand": ("-cbh", check_by_hand, "web page on which a person removes crops that still show text"),
-        "accept_all": ("-aa", accept_all, "take all text-free crops as checked (unattended runs)"),
+        "train": (train, "train the U-Net on the frames with masks"),
+        "select_epoch": (select_epoch, "choose the epoch with the best validation IoU at threshold 0.5"),
+        "optimize_threshold": (optimize_threshold, "choose the threshold with the best validation IoU"),
+        "visualize_ebdtheque_val": (visualize_validation, "pictures of the validation frames, worst first"),
+        "visualize_dcm": (visualize_dcm, "pictures of the frames without masks"),
+        "generate_dcm_without_text_areas": (remove_text, "text maps of all frames, and text-free crops"),
+        "check_by_hand": (check_by_hand, "web page on which a person removes crops that still show text"),
+        "accept_all": (accept_all, "take all text-free crops as checked (unattended runs)"),
     }
-    for name, (short, _, text) in actions.items():
-        parser.add_argument(short, f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=text)
-    parser.add_argument("--host", default="127.0.0.1", help="address of the web page (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="port of the web page (default 8000)")
+    options = ("tag", *TRAINING, "features", "scale", "text_limit", "host", "port")
+    parser = command_line(__doc__, EXAMPLES, *options, actions=actions)
     args = fill(parser.parse_args(), "comics2textareas")
-    chosen = chosen_actions(parser, args, actions)
-    folder = args.layout.run(run_name("comics2textareas", "unet", args.tag))
-    for name in chosen:
-        if args.dry_run:
-            print(f"would {actions[name][2]}\n  reads {args.layout.data_root}, run folder {folder}")
-        else:
-            actions[name][1](args, folder)
+    args.run = run_name("comics2textareas", "unet", args.tag)
+    layout, crops = args.layout, [args.layout.no_text]
+    run_actions(parser, args, actions, generate_dcm_without_text_areas=([layout.frames], [layout.text_maps, *crops]),
+                check_by_hand=(crops, [layout.no_text_checked]),
+                accept_all=(crops, [layout.no_text_checked]))  # fmt: skip
 
 
 def labelled(layout: Layout, split: str, **options) -> Frames:
     """The frames with text masks of a split."""
-    names = read_names(layout.text_list(split), "python datasets_preparation.py --generate_text_masks")
+    names = read_names(layout.text_list(split), layout.command("datasets_preparation.py --generate_text_masks"))
     return Frames(names, layout.text_frame, text_mask=layout.text_mask, **options)
 
 
-def train(args, folder) -> None:
-    options = {"seed": args.seed, "scale": args.scale}
-    frames = labelled(args.layout, "train", transform=text_crops(args.image_size), **options)
-    held_aside = labelled(args.layout, "validation")
+def train(args) -> None:
+    options = {"transform": text_crops(args.image_size), **values(args, "seed", "scale")}
+    frames = labelled(args.layout, "train", **options)
     torch.manual_seed(args.seed)
     objective = TextAreas(args.features, args.lr)
 
-    def validate(device: torch.device) -> dict[str, float]:
-        counts = np.array([overlap(soft, mask, [0.5])[:, 0] for *_, soft, mask in
-                           predicted(objective.networks["text"], held_aside, args.scale, device)])  # fmt: skip
+    def validate(_: torch.device) -> dict[str, float]:
+        counts = overlaps(args, objective.networks["text"], [0.5])[..., 0]
         return {"iou": iou(*counts.sum(0)), "iou_per_image": float(np.mean([iou(*c) for c in counts]))}
 
-    run = Run(folder, run_options(args), {"masks": args.layout.text_manifest})
-    fit(objective, frames, run, epochs=args.epochs, batch_size=args.batch_size, seed=args.seed, schedule=args.schedule,
-        workers=args.workers, precision=args.precision, validate=validate, monitor="iou",
-        larger_is_better=True)  # fmt: skip
-
-
-def run_options(args) -> dict:
-    names = ("preset", "seed", "epochs", "batch_size", "image_size", "lr", "schedule", "features", "scale", "precision",
-             "restart")  # fmt: skip
-    return {name: getattr(args, name) for name in names}
+    recorded = values(args, "preset", "features", "scale", *TRAINING)
+    fit(objective, frames, Run(args.layout.run(args.run), recorded, {"masks": args.layout.text_manifest}),
+        **values(args, *FITTING), validate=validate, monitor="iou", larger_is_better=True)  # fmt: skip
 
 
 @torch.inference_mode()
-def predicted(network: nn.Module, frames: Frames, scale: float, device: torch.device):
-    """(name, image uint8 (H, W, 3), soft map, mask) of every frame, whole, in order and at its own size."""
-    network.eval()
-    for index in tqdm(range(len(frames)), desc="text areas", leave=False, disable=None):
-        sample = frames[index]
-        soft = whole_map(network, sample["image"][None].to(device), scale)
+def predicted(args, network: nn.Module) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """(name, image uint8 (H, W, 3), soft map, mask) of every validation frame, whole, at its own size."""
+    for sample in tqdm(labelled(args.layout, "validation"), desc="text areas", leave=False, disable=None):
+        soft = whole_map(network, sample["image"][None].to(default_device()), args.scale)
         yield sample["name"], image_array(sample["image"]), soft, sample["text_mask"][0].numpy() >= 0.5
+
+
+def overlaps(args, network: nn.Module, thresholds: Sequence[float]) -> np.ndarray:
+    """(frames, 2, T): `overlap` of the validation frames."""
+    return np.array([overlap(soft, mask, thresholds) for *_, soft, mask in predicted(args, network)])
 
 
 def overlap(soft: np.ndarray, mask: np.ndarray, thresholds) -> np.ndarray:
@@ -111,90 +99,89 @@ def iou(intersection: float, union: float) -> float:
     return float(intersection / union) if union else 1.0
 
 
-def select_epoch(args, folder) -> None:
-    finished_run(folder, "python comics2textareas.py --train")
-    records = read_metrics(folder)
-    best = max(records, key=lambda record: record["iou"])
-    figure, axes = plt.subplots(figsize=(7, 4))
-    axes.plot([r["epoch"] for r in records], [r["iou"] for r in records], label="whole set")
-    axes.plot([r["epoch"] for r in records], [r["iou_per_image"] for r in records], label="mean over frames")
-    axes.axvline(best["epoch"], color="grey", linestyle=":", label=f"chosen: epoch {best['epoch']}")
-    axes.set(xlabel="epoch", ylabel="validation IoU at threshold 0.5", ylim=(0, 1))
+def plot_choice(path: Path, x: Sequence[float], curves: dict[str, list[float]], chosen: float, **labels: str) -> None:
+    """Curves of the validation IoU by their names, with a line at what was chosen."""
+    figure = Figure(figsize=(7, 4))
+    axes = figure.subplots()
+    for name, curve in curves.items():
+        axes.plot(x, curve, label=name)
+    axes.axvline(chosen, color="grey", linestyle=":", label="chosen")
+    axes.set(ylim=(0, 1), **labels)
     axes.legend()
-    figure.savefig(folder / "epochs.png", dpi=110, bbox_inches="tight")
-    store_choice(folder, epoch=best["epoch"], iou_at_half=best["iou"])
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+
+
+def select_epoch(args) -> None:
+    folder = finished_run(args.layout.run(args.run), args.layout.command("comics2textareas.py --train")).parent
+    records = read_metrics(folder)
+    best, epochs = max(records, key=lambda record: record["iou"]), [record["epoch"] for record in records]
+    curves = {name: [record[name] for record in records] for name in ("iou", "iou_per_image")}
+    plot_choice(folder / "epochs.png", epochs, curves, best["epoch"], xlabel="epoch",
+                ylabel="validation IoU at threshold 0.5")  # fmt: skip
+    store_choice(args, epoch=best["epoch"], iou_at_half=best["iou"])
     print(
         f"epoch {best['epoch']} of {len(records)}: validation IoU {best['iou']:.3f}; curve in {folder / 'epochs.png'}"
     )
 
 
-def optimize_threshold(args, folder) -> None:
-    frames, network = labelled(args.layout, "validation"), chosen_network(args, folder)[0]
-    found = predicted(network, frames, args.scale, default_device())
-    counts = [overlap(soft, mask, THRESHOLDS) for *_, soft, mask in found]
-    curve = [iou(*pair) for pair in np.sum(counts, axis=0).T]
+def optimize_threshold(args) -> None:
+    counts = overlaps(args, chosen_network(args, "epoch")[0], THRESHOLDS)
+    curve = [iou(*pair) for pair in counts.sum(0).T]
     best = int(np.argmax(curve))
-    figure, axes = plt.subplots(figsize=(7, 4))
-    axes.plot(THRESHOLDS, curve)
-    axes.axvline(THRESHOLDS[best], color="grey", linestyle=":")
-    axes.set(xlabel="threshold", ylabel="validation IoU", ylim=(0, 1), title=f"best: {THRESHOLDS[best]:.2f}")
-    figure.savefig(folder / "thresholds.png", dpi=110, bbox_inches="tight")
+    threshold, path = float(THRESHOLDS[best]), args.layout.run(args.run) / "thresholds.png"
+    plot_choice(path, THRESHOLDS, {"iou": curve}, threshold, xlabel="threshold", ylabel="validation IoU")
     per_image = float(np.mean([iou(*count[:, best]) for count in counts]))
-    store_choice(
-        folder, threshold=float(THRESHOLDS[best]), iou=curve[best], iou_per_image=per_image, frames=len(counts)
-    )
-    print(f"threshold {THRESHOLDS[best]:.2f}: validation IoU {curve[best]:.3f} over {len(counts)} frames "
-          f"(mean over frames {per_image:.3f}); curve in {folder / 'thresholds.png'}")  # fmt: skip
+    store_choice(args, threshold=threshold, iou=curve[best], iou_per_image=per_image, frames=len(counts))
+    print(f"threshold {threshold:.2f}: validation IoU {curve[best]:.3f} over {len(counts)} frames "
+          f"(mean over frames {per_image:.3f}); curve in {path}")  # fmt: skip
 
 
-def store_choice(folder, **values) -> None:
-    """Adds to choice.json, which belongs to one best.pt: another network starts a new file."""
-    network = file_hash(folder / "best.pt")
-    path = folder / "choice.json"
-    before = read_json(path) if path.exists() else {}
-    write_json(path, {**(before if before.get("network") == network else {}), "network": network, **values})
+def choice_of(args) -> tuple[str, dict]:
+    """(hash of best.pt, what was chosen for it): what was chosen for another network does not count."""
+    network, path = file_hash(args.layout.run(args.run) / "best.pt"), args.layout.choice(args.run)
+    found = read_json(path) if path.exists() else {}
+    return network, found if found.get("network") == network else {}
 
 
-def chosen_network(args, folder) -> tuple[nn.Module, dict]:
-    """The network of the chosen epoch, and what was chosen for it. Raises UserError naming the command that is due."""
-    checkpoint = finished_run(folder, "python comics2textareas.py --train")
-    return load_network(checkpoint, "text").eval().to(default_device()), read_choice(folder, "epoch")
+def store_choice(args, **chosen) -> None:
+    network, before = choice_of(args)
+    write_json(args.layout.choice(args.run), {**before, "network": network, **chosen})
 
 
-def read_choice(folder, key: str) -> dict:
-    command = "--select_epoch" if key == "epoch" else "--optimize_threshold"
-    choice = read_json(folder / "choice.json") if (folder / "choice.json").exists() else {}
-    if key not in choice or choice["network"] != file_hash(folder / "best.pt"):
-        raise UserError(
-            f"{folder}: no {key} was chosen for this network; run first: python comics2textareas.py {command}"
-        )
-    return choice
+def chosen_network(args, *needed: str) -> tuple[nn.Module, dict]:
+    """The network and what was chosen for it: `needed` of epoch and threshold. Raises UserError naming the command that
+    is due."""
+    folder, command = args.layout.run(args.run), args.layout.command
+    checkpoint = finished_run(folder, command("comics2textareas.py --train"))
+    choice = choice_of(args)[1]
+    for key in needed:
+        if key not in choice:
+            due = command(f"comics2textareas.py --{'select_epoch' if key == 'epoch' else 'optimize_threshold'}")
+            raise UserError(f"{folder}: no {key} was chosen for this network; run first: {due}")
+    return load_network(checkpoint, "text").to(default_device()), choice
 
 
-def visualize_validation(args, folder) -> None:
-    network, _ = chosen_network(args, folder)
-    threshold, rows = read_choice(folder, "threshold")["threshold"], []
-    frames = labelled(args.layout, "validation")
-    for name, image, soft, mask in predicted(network, frames, args.scale, default_device()):
+def visualize_validation(args) -> None:
+    network, choice = chosen_network(args, "epoch", "threshold")
+    threshold, folder, rows = choice["threshold"], args.layout.run(args.run) / "validation", []
+    for name, image, soft, mask in predicted(args, network):
         score = iou(*overlap(soft, mask, [threshold])[:, 0])
         rows.append((score, name, picture(image, soft, threshold, mask)))
     for rank, (score, name, row) in enumerate(sorted(rows, key=lambda row: row[0])):
-        write_image(
-            folder / "validation" / f"{rank:04d}_{name.replace('/', '_')}.jpg", label(row, f"{name} IoU {score:.3f}")
-        )
-    print(f"{len(rows)} pictures, worst first, in {folder / 'validation'}: frame, soft map, text found (red: found, "
-          "green: missed, blue: found where there is none)")  # fmt: skip
+        path = folder / f"{rank:04d}_{name.replace('/', '_')}.jpg"
+        write_image(path, label(row, f"{name} IoU {score:.3f}"))
+    print(f"{len(rows)} pictures, worst first, in {folder}: frame, soft map, text found (red: found, green: missed, "
+          "blue: found where there is none)")  # fmt: skip
 
 
-def visualize_dcm(args, folder) -> None:
-    network, _ = chosen_network(args, folder)
-    threshold = read_choice(folder, "threshold")["threshold"]
-    names = frame_names(args.layout, "validation")
+def visualize_dcm(args) -> None:
+    network, choice = chosen_network(args, "epoch", "threshold")
+    folder, names = args.layout.run(args.run) / "dcm", frame_names(args.layout, "validation")
     for name in tqdm(names, desc="pictures", disable=None):
         image = read_image(args.layout.frame(name))
-        row = picture(image, whole_map(network, image_tensor(image, default_device()), args.scale), threshold)
-        write_image(folder / "dcm" / f"{name.replace('/', '_')}.jpg", label(row, name))
-    print(f"{len(names)} pictures in {folder / 'dcm'}: frame, soft map, text found (red)")
+        soft = whole_map(network, image_tensor(image, default_device()), args.scale)
+        write_image(folder / f"{name.replace('/', '_')}.jpg", label(picture(image, soft, choice["threshold"]), name))
+    print(f"{len(names)} pictures in {folder}: frame, soft map, text found (red)")
 
 
 def picture(image: np.ndarray, soft: np.ndarray, threshold: float, mask: np.ndarray | None = None) -> np.ndarray:
@@ -202,11 +189,8 @@ def picture(image: np.ndarray, soft: np.ndarray, threshold: float, mask: np.ndar
     found = soft >= threshold
     truth = found if mask is None else mask
     marked = image // 3
-    for colour, area in (
-        ((255, 60, 60), found & truth),
-        ((60, 255, 60), truth & ~found),
-        ((60, 60, 255), found & ~truth),
-    ):
+    areas = {(255, 60, 60): found & truth, (60, 255, 60): truth & ~found, (60, 60, 255): found & ~truth}
+    for colour, area in areas.items():
         marked[area] = (image[area] // 3 + np.array(colour) * 2 // 3).astype(np.uint8)
     return np.hstack([image, np.repeat((soft * 255).astype(np.uint8)[..., None], 3, 2), marked])
 
@@ -220,14 +204,14 @@ def whole_map(network: nn.Module, images: torch.Tensor, scale: float) -> np.ndar
     return soft[0, 0].clamp(0, 1).cpu().numpy()
 
 
-def remove_text(args, folder) -> None:
+def remove_text(args) -> None:
     """Soft text maps of all frames, and one text-free crop of each training frame that has room for one."""
-    network, choice = chosen_network(args, folder)
-    layout, choice = args.layout, read_choice(folder, "threshold")
+    network, choice = chosen_network(args, "epoch", "threshold")
+    layout = args.layout
     write_text_maps(args, network, choice)
     names = frame_names(layout, "train")
     crops, sheet = {}, []
-    marks = layout.no_text / "removed.json"
+    marks = layout.crop_marks
     before = (read_json(layout.crop_manifest), read_json(marks)) if marks.exists() else (None, None)
     shutil.rmtree(layout.no_text, ignore_errors=True)  # crops of another network must not stay among these
     for index, name in enumerate(tqdm(names, desc="text-free crops", disable=None)):
@@ -250,26 +234,22 @@ def remove_text(args, folder) -> None:
     if sheet:
         sheet += [np.full_like(sheet[0], 255)] * (-len(sheet) % 12)
         rows = [np.hstack(sheet[start : start + 12]) for start in range(0, len(sheet), 12)]
-        write_image(folder / "text_free_crops.jpg", np.vstack(rows))
-        print(f"contact sheet: {folder / 'text_free_crops.jpg'}")
-    print("next: python comics2textareas.py --check_by_hand   (or --accept_all)")
+        contact_sheet = layout.run(args.run) / "text_free_crops.jpg"
+        write_image(contact_sheet, np.vstack(rows))
+        print(f"contact sheet: {contact_sheet}")
+    print(f"next: {layout.command('comics2textareas.py --check_by_hand')} (or --accept_all)")
 
 
 def write_text_maps(args, network: nn.Module, choice: dict) -> None:
     """Stores the soft map of every frame of every split, skipping those this network has made already."""
-    note = args.layout.text_choice
-    same = note.exists() and read_json(note).get("network") == choice["network"]
-    names = frame_names(args.layout, *SPLITS)
-    if not same:
-        note.unlink(missing_ok=True)
-        for name in names:
-            args.layout.text_map(name).unlink(missing_ok=True)
+    layout, note = args.layout, args.layout.text_choice
+    if not note.exists() or read_json(note).get("network") != choice["network"]:
+        shutil.rmtree(layout.text_maps, ignore_errors=True)
     write_json(note, choice)
-    for name in tqdm(names, desc="text maps", disable=None):
-        if not args.layout.text_map(name).exists():
-            image = image_tensor(read_image(args.layout.frame(name)), default_device())
-            soft = whole_map(network, image, args.scale)
-            write_image(args.layout.text_map(name), np.round(soft * 255).astype(np.uint8))
+    for name in tqdm(frame_names(layout, *SPLITS), desc="text maps", disable=None):
+        if not layout.text_map(name).exists():
+            soft = whole_map(network, image_tensor(read_image(layout.frame(name)), default_device()), args.scale)
+            write_image(layout.text_map(name), np.round(soft * 255).astype(np.uint8))
 
 
 def text_free_box(shape: tuple[int, int], soft: np.ndarray, args, random: np.random.Generator) -> list[int] | None:
@@ -295,13 +275,13 @@ def text_free_box(shape: tuple[int, int], soft: np.ndarray, args, random: np.ran
     return None
 
 
-def check_by_hand(args, folder) -> None:
-    from comics_depth.web import check_crops
+def check_by_hand(args) -> None:
+    from comics_depth.web import CheckServer
 
-    check_crops(args.layout, host=args.host, port=args.port)
+    CheckServer(args.layout, args.host, args.port).serve_until_interrupted()
 
 
-def accept_all(args, folder) -> None:
+def accept_all(args) -> None:
     from comics_depth.web import accept_crops
 
     if args.layout.checked_manifest.exists() and not args.restart:

@@ -1,9 +1,8 @@
 """Prepares the datasets: pages to frames, text masks, hand-made depth orderings, the teacher's depth of photographs."""
 
 import argparse
-import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +14,8 @@ from comics_depth import splits
 from comics_depth.annotations import SVG_CLASSES, Box, clip_box, read_boxes, read_svg
 from comics_depth.files import (
     UserError,
+    counted,
     find_image,
-    header_size,
     image_size,
     parallel_map,
     read_image,
@@ -26,7 +25,7 @@ from comics_depth.files import (
     write_json,
 )
 from comics_depth.layout import Layout, legacy_name, read_manifest, read_names
-from comics_depth.options import command_line, fill, model_source
+from comics_depth.options import command_line, fill, model_source, run_actions, values
 from comics_depth.predictions import write_depth
 
 EXAMPLES = """\
@@ -39,35 +38,40 @@ Run the same command again to go on where it stopped."""
 
 
 def main() -> None:
-    options = ("seed", "workers", "teacher", "depth_weights", "pages", "photographs", "restart")
-    parser = command_line(__doc__, EXAMPLES, *options)
+    # in running order: each finds what the ones before it wrote
+    actions = {
+        "synthesize": (synthesize, "draw the synthetic world in the formats of the datasets"),
+        "import_domain": (import_domain, None),
+        "crop_frames": (crop_frames, "DCM pages -> an image per frame, lists, manifest"),
+        "generate_text_masks": (generate_text_masks, "eBDtheque pages -> frames, text masks, lists"),
+        "coco17_depth": (coco17_depth, "the teacher's inverse depth of every photograph"),
+        "generate_evaluation": (generate_evaluation, "order points of frames by depth, in a browser"),
+    }
+    options = ("seed", "workers", "teacher", "averaged", "depth_weights", "pages", "photographs", "restart")
+    parser = command_line(__doc__, EXAMPLES, *options, "host", "port", actions=actions)
     add = parser.add_argument
-    add("-cf", "--crop_frames", action="store_true", help="DCM pages -> an image per frame, lists, manifest")
-    add("-gtm", "--generate_text_masks", action="store_true", help="eBDtheque pages -> frames, text masks, lists")
-    add("-ge", "--generate_evaluation", action="store_true", help="order points of frames by depth, in a browser")
-    add("-cd", "--coco17_depth", action="store_true", help="the teacher's inverse depth of every photograph")
-    add("--synthesize", action="store_true", help="draw the synthetic world in the formats of the datasets")
     add("--import_domain", type=Path, metavar="FOLDER", help="a plain folder of images stands in for a domain")
     add("--as", dest="domain", choices=("comics", "natural"), help="which domain --import_domain brings")
     add("--mask-classes", nargs="+", choices=SVG_CLASSES, default=["Balloon", "Line", "TextArea"],
         help="SVG classes that count as text (default: Balloon Line TextArea)")  # fmt: skip
     add("--split", choices=("validation", "test", "both"), default="both",
         help="frames that --generate_evaluation shows (default: both)")  # fmt: skip
-    add("--host", default="127.0.0.1", help="address of the ordering tool (default: 127.0.0.1)")
-    add("--port", type=int, default=8000, help="port of the ordering tool (default: 8000)")
     args = parser.parse_args()
-    chosen = [name for name in ACTIONS if getattr(args, name)]
-    if not chosen:
-        parser.error("choose at least one of " + ", ".join(f"--{name}" for name in ACTIONS))
     if bool(args.import_domain) != bool(args.domain):
         parser.error("--import_domain FOLDER and --as comics|natural belong together")
-    fill(args, "synthesize" if args.synthesize else "common")
+    layout = fill(args, "synthesize" if args.synthesize else "common").layout
     args.depth_model = args.teacher  # the only depth model here, so --depth-weights is for it
-    for name in chosen:
-        if args.dry_run:
-            describe(name, args)
-        else:
-            ACTIONS[name][0](args)
+    run_actions(
+        parser,
+        args,
+        actions,
+        synthesize=([], [layout.dcm, layout.ebdtheque, layout.photographs, layout.photograph_truth, layout.orderings]),
+        import_domain=([args.import_domain], [layout.photographs if args.domain == "natural" else layout.frames]),
+        crop_frames=([layout.dcm_images, layout.dcm_boxes], [layout.frames, layout.manifest]),
+        generate_text_masks=([layout.ebdtheque_pages, layout.ebdtheque_svg], [layout.text_frames]),
+        coco17_depth=([layout.photographs], [layout.photograph_depth]),
+        generate_evaluation=([layout.frames, layout.manifest], [layout.orderings]),
+    )
 
 
 class Frame(NamedTuple):
@@ -93,15 +97,6 @@ class Page(NamedTuple):
     source: Path
     frames: list[Frame]
     polygons: Sequence[np.ndarray] = ()
-
-
-@contextlib.contextmanager
-def counted(skipped: list[str]) -> Iterator[None]:
-    """What the user can mend in one page or photograph is counted, and does not stop the others."""
-    try:
-        yield
-    except UserError as error:
-        skipped.append(str(error))
 
 
 def crop_frames(args: argparse.Namespace) -> None:
@@ -217,11 +212,10 @@ def write_frames(
     skipped += filter(None, reasons)
     readable = [page for page, reason in zip(pages, reasons, strict=True) if not reason]
     if not any(page.frames for page in readable):
-        raise UserError(
-            f"nothing to write to {folder}: {'; '.join(skipped[:3]) or 'no pages found'}; expected the datasets "
-            f"in {args.layout.data_root} as data/README.md says (--data-root), or your own images "
-            "(--import_domain); --preset demo needs nothing"
-        )
+        why = "; ".join(skipped[:3]) or "no pages found"
+        raise UserError(f"nothing to write to {folder}: {why}; expected the datasets in {args.layout.data_root} as "
+                        "data/README.md says, or your own images (--import_domain); --preset demo needs nothing"
+                        )  # fmt: skip
     return readable
 
 
@@ -266,34 +260,37 @@ def coco17_depth(args: argparse.Namespace) -> None:
     Raises UserError if depth of another teacher lies there already."""
     from comics_depth.inference import as_predictor  # here, since nothing else in preparation has to wait for torch
     from comics_depth.training import default_device, file_hash
-    from models.depth import depth_model
+    from models.depth import AveragedDepth, depth_model
 
     layout, skipped, (name, weights) = args.layout, [], model_source(args, "teacher")
-    photographs, note, file = splits.image_names(layout.photographs), layout.photograph_teacher, Path(weights or name)
+    found, note, file = splits.image_names(layout.photographs), layout.photograph_teacher, Path(weights or name)
     teacher = {"name": str(name), "sha256": file_hash(file) if file.is_file() else None}
+    teacher |= {"averaged": True} if args.averaged else {}
     before = read_json(note) if note.exists() else {"name": "an unknown teacher"}
-    same = teacher["sha256"] == before.get("sha256") if teacher["sha256"] else teacher == before
+    ignored = ("name",) if teacher["sha256"] else ()  # the same file under another name
+    same = all(teacher.get(key) == before.get(key) for key in {*teacher, *before} - {*ignored})
     if not same and not args.restart and any(layout.photograph_depth.rglob("*.png")):
         raise UserError(f"{layout.photograph_depth} holds depth of {before['name']}, not of {name} as it is now; "
                         "teachers are not mixed: --restart computes all of it anew")  # fmt: skip
-    sizes = {photograph: header_size(path, skipped) for photograph, path in photographs.items()}
-    good = [photograph for photograph, size in sizes.items() if size]
-    todo = [p for p in good if args.restart or header_size(layout.photograph_depth_map(p), []) != sizes[p]]
+    good = splits.readable(found, skipped)
+    there = {} if args.restart else splits.readable({p: layout.photograph_depth_map(p) for p in good}, [])
+    todo = [photograph for photograph, size in good.items() if there.get(photograph) != size]
     if todo:
         print(f"depth of {len(todo)} of {len(good)} photographs by {name} on {default_device()}", flush=True)
-        predict = as_predictor(depth_model(name, weights), default_device())
+        model = depth_model(name, weights)
+        predict = as_predictor(AveragedDepth(model) if args.averaged else model, default_device())
     if args.restart:
         shutil.rmtree(layout.photograph_depth, ignore_errors=True)
     write_json(note, teacher)
     for photograph in tqdm(todo, desc="photographs", disable=None):
         try:
-            inverse_depth = predict(read_image(photographs[photograph]))
+            inverse_depth = predict(read_image(found[photograph]))
         except UserError as error:
             skipped.append(str(error))
-            good.remove(photograph)
+            del good[photograph]
             continue
         if not np.isfinite(inverse_depth).all():
-            raise UserError(f"{photographs[photograph]}: {name} gave infinite depth; use another --teacher")
+            raise UserError(f"{found[photograph]}: {name} gave infinite depth; use another --teacher")
         write_depth(layout.photograph_depth_map(photograph), inverse_depth)
     if not good:
         raise UserError(f"{layout.photographs}: no photograph could be read; {skipped[0]}")
@@ -303,42 +300,16 @@ def coco17_depth(args: argparse.Namespace) -> None:
 def synthesize(args: argparse.Namespace) -> None:
     from comics_depth.world import write_world
 
-    sizes = {"pages": args.pages, "photographs": args.photographs}
-    write_world(args.layout, **sizes, seed=args.seed, workers=args.workers, restart=args.restart)
+    write_world(args.layout, **values(args, "pages", "photographs", "seed", "workers", "restart"))
 
 
 def generate_evaluation(args: argparse.Namespace) -> None:
-    from comics_depth.web import annotate_orderings
+    from comics_depth.web import OrderingServer
 
-    command = "python datasets_preparation.py --crop_frames"
-    chosen = ("validation", "test") if args.split == "both" else (args.split,)
-    frames = [frame for split in chosen for frame in read_names(args.layout.frame_list(split), command)]
-    annotate_orderings(args.layout, frames, host=args.host, port=args.port)
-
-
-# What each option runs, and the paths (attributes of Layout) that it reads and writes. In running order: each finds
-# what the ones before it wrote.
-ACTIONS: dict[str, tuple[Callable[[argparse.Namespace], None], tuple[str, ...], tuple[str, ...]]] = {
-    "synthesize": (synthesize, (), ("dcm", "ebdtheque", "photographs", "photograph_truth", "orderings")),
-    "import_domain": (import_domain, (), ()),
-    "crop_frames": (crop_frames, ("dcm_images", "dcm_boxes"), ("frames", "manifest")),
-    "generate_text_masks": (generate_text_masks, ("ebdtheque_pages", "ebdtheque_svg"), ("text_frames",)),
-    "coco17_depth": (coco17_depth, ("photographs",), ("photograph_depth",)),
-    "generate_evaluation": (generate_evaluation, ("frames", "manifest"), ("orderings",)),
-}
-
-
-def describe(name: str, args: argparse.Namespace) -> None:
-    """Prints what an action would read, with what is missing, and write."""
-    layout, (_, *paths) = args.layout, ACTIONS[name]
-    reads, writes = ([getattr(layout, key) for key in keys] for keys in paths)
-    if name == "import_domain":
-        reads, writes = [args.import_domain], [layout.frames if args.domain == "comics" else layout.photographs]
-    print(f"--{name}" + (f", teacher {args.teacher}" if name == "coco17_depth" else ""))
-    for path in reads:
-        print(f"  would read   {path}" + ("" if path.exists() else "  (missing)"))
-    for path in writes:
-        print(f"  would write  {path}")
+    layout, command = args.layout, "datasets_preparation.py --crop_frames"
+    lists = [layout.frame_list(split) for split in ("validation", "test") if args.split in (split, "both")]
+    frames = [frame for path in lists for frame in read_names(path, layout.command(command))]
+    OrderingServer(layout, frames, args.host, args.port).serve_until_interrupted()
 
 
 if __name__ == "__main__":

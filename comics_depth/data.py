@@ -31,7 +31,7 @@ def _follow_image(name: str) -> None:
         return tv_tensors.wrap(image_kernel(layer.as_subclass(torch.Tensor), *args, **kwargs), like=layer)
 
 
-for _name in ("resize", "crop", "center_crop", "horizontal_flip", "pad"):
+for _name in ("resize", "crop", "resized_crop", "center_crop", "horizontal_flip", "pad"):
     _follow_image(_name)
 
 
@@ -75,16 +75,18 @@ def central_crops(size: int) -> v2.Transform:
 
 def text_crops(size: int) -> v2.Transform:
     """Augmentation of the text-area network (probabilities: grey .1, brightness and contrast .8, gamma .8, flip .5)."""
-    return v2.Compose(
-        [
-            EnlargeTo(size),
-            v2.RandomCrop(size),
-            v2.RandomGrayscale(0.1),
-            v2.RandomApply([v2.ColorJitter(brightness=0.2, contrast=0.2)], 0.8),
-            v2.RandomApply([RandomGamma()], 0.8),
-            v2.RandomHorizontalFlip(0.5),
-        ]
-    )
+    jitter = v2.RandomApply([v2.ColorJitter(brightness=0.2, contrast=0.2)], 0.8)
+    colours = [v2.RandomGrayscale(0.1), jitter, v2.RandomApply([RandomGamma()], 0.8)]
+    return v2.Compose([EnlargeTo(size), v2.RandomCrop(size), *colours, v2.RandomHorizontalFlip()])
+
+
+def varied_crops(size: int) -> v2.Transform:
+    """Random parts of images, a third of the picture or more, at `size`, in changed colours, flipped: for learning from
+    few images what holds at any scale."""
+    crops = v2.RandomResizedCrop(size, scale=(0.3, 1), ratio=(0.75, 1.33), antialias=True)
+    jitter = v2.RandomApply([v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.4, hue=0.04)], 0.8)
+    colours = [v2.RandomGrayscale(0.1), jitter, v2.RandomApply([RandomGamma()], 0.5)]
+    return v2.Compose([crops, *colours, v2.RandomHorizontalFlip()])
 
 
 class Frames(Dataset):
@@ -143,20 +145,7 @@ class Frames(Dataset):
 
 
 class JoinedFrames(ConcatDataset):
-    """Frames of several sources, one after the other."""
-
-    def __init__(self, parts: list[Frames]):
-        super().__init__(parts)
-        self.seed = parts[0].seed
-
-    @property
-    def epoch(self) -> int:
-        return self.datasets[0].epoch
-
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        for part in self.datasets:
-            part.epoch = epoch
+    """Frames of several sources, one after the other; `datasets` are the sources."""
 
 
 class PairedDomains(Dataset):
@@ -165,16 +154,7 @@ class PairedDomains(Dataset):
 
     def __init__(self, natural: Frames | JoinedFrames, comics: Frames | None):
         self.natural, self.comics = natural, comics
-
-    @property
-    def epoch(self) -> int:
-        return self.natural.epoch
-
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        self.natural.epoch = epoch
-        if self.comics:
-            self.comics.epoch = epoch
+        self.datasets = [*getattr(natural, "datasets", [natural]), *([comics] if comics else [])]
 
     def __len__(self) -> int:
         return len(self.natural)
@@ -182,9 +162,15 @@ class PairedDomains(Dataset):
     def __getitem__(self, index: int) -> dict[str, Sample]:
         pair = {"natural": self.natural[index]}
         if self.comics:
-            random = np.random.default_rng((self.natural.seed, self.epoch, index))
+            random = np.random.default_rng((self.datasets[0].seed, self.datasets[0].epoch, index))
             pair["comics"] = self.comics[int(random.integers(len(self.comics)))]
         return pair
+
+
+def set_epoch(data: Dataset, epoch: int) -> None:
+    """Tells a dataset, or all that it is made of, which epoch to draw its random numbers for."""
+    for part in getattr(data, "datasets", [data]):
+        part.epoch = epoch
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:

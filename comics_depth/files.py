@@ -3,8 +3,8 @@
 import contextlib
 import json
 import os
+import secrets
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -58,13 +58,13 @@ def image_size(path: Path) -> tuple[int, int]:
         raise UserError(f"{path}: not a readable image ({error})") from error
 
 
-def header_size(path: Path, skipped: list[str]) -> tuple[int, int] | None:
-    """image_size, or None with the reason added to `skipped`."""
+@contextlib.contextmanager
+def counted(skipped: list[str]) -> Iterator[None]:
+    """What the user can mend in one of many files goes to `skipped` and does not stop the others."""
     try:
-        return image_size(path)
+        yield
     except UserError as error:
         skipped.append(str(error))
-        return None
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -88,22 +88,17 @@ def find_image(folder: Path, name: str) -> Path | None:
 @contextlib.contextmanager
 def written_atomically(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path` that replaces it when the block ends well and vanishes when it fails."""
-    path, temporary = Path(path), None
+    path = Path(path)
+    temporary = path.with_name(f".partial-{secrets.token_hex(8)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
-        os.close(handle)
-        yield Path(temporary)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+        yield temporary
         os.replace(temporary, path)
     except OSError as error:
         raise UserError(f"{path}: could not be written ({error}); nothing was left there half-written") from error
     finally:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def write_image(path: Path, image: np.ndarray, **options: Any) -> None:
@@ -146,15 +141,12 @@ def parallel_map(function: Callable, items: Iterable, description: str, workers:
 def run_main(main: Callable[[], None]) -> None:
     """Runs a script's main: a UserError becomes one line and exit code 2, Ctrl-C one line and exit code 130."""
     try:
-        main()
+        return main()
+    except KeyboardInterrupt:
+        message, code = "interrupted; run the same command again to go on", 130
     except Exception as error:
         if not getattr(error, "user_error", False):
             raise
-        _leave(f"error: {error}", 2)
-    except KeyboardInterrupt:
-        _leave("interrupted; run the same command again to go on", 130)
-
-
-def _leave(message: str, code: int) -> None:
+        message, code = f"error: {error}", 2
     print(message, file=sys.stderr)
     sys.exit(code)

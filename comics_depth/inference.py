@@ -9,36 +9,35 @@ from tqdm import tqdm
 
 from comics_depth.data import image_tensor
 from comics_depth.files import read_image, read_json, write_image, write_json
-from comics_depth.layout import Layout
 from comics_depth.predictions import preview, write_depth
 from comics_depth.stages import frame_names
 from comics_depth.training import file_hash
 
 
-def predict_frames(
-    layout: Layout, run: str, predict: Callable[[np.ndarray], np.ndarray], provenance: dict, args: argparse.Namespace
-) -> None:
-    """Writes inverse depth of every validation and test frame, with or without an ordering.
+def predict_frames(args: argparse.Namespace, predict: Callable[[np.ndarray], np.ndarray], provenance: dict,
+                   names: list[str] | None = None) -> None:  # fmt: skip
+    """Writes inverse depth for the run `args.run`: of the frames `names`, or of every validation and test frame, with
+    or without an ordering.
 
     predict: RGB uint8 (H, W, 3) -> inverse depth (H, W). `provenance` says what made them (names, hashes); frames made
     by the same of the same frames are skipped, others are made again; colour pictures go to `previews/`.
     args: --floats adds exact floats, --restart makes all again.
     """
-    folder = layout.predictions(run)
-    names = frame_names(layout, "validation", "test")
+    layout, folder = args.layout, args.layout.predictions(args.run)
+    names = frame_names(layout, "validation", "test") if names is None else names
     note = folder / "made_by.json"
-    provenance = provenance | {"frames": file_hash(layout.manifest)}
+    provenance = provenance | {"frames": file_hash(layout.manifest) if layout.manifest.exists() else None}
     if args.restart or not note.exists() or read_json(note) != provenance:
-        for name in names:
-            for suffix in (".png", ".npy"):
-                (folder / f"{name}{suffix}").unlink(missing_ok=True)
+        for path in folder.rglob("*"):  # also of frames that are not wanted now: the note speaks for all of them
+            if path.suffix in (".png", ".npy", ".jpg"):
+                path.unlink()
         write_json(note, provenance)
     wanted = (".png", ".npy") if args.floats else (".png",)
     missing = [name for name in names if not all((folder / f"{name}{suffix}").exists() for suffix in wanted)]
     if not missing:
         print(f"{folder}: {len(names)} predictions are there already; nothing to do")
         return
-    for name in tqdm(missing, desc=f"depth of frames, {run}", disable=None):
+    for name in tqdm(missing, desc=f"depth of frames, {args.run}", disable=None):
         depth = predict(read_image(layout.frame(name)))
         write_depth(folder / f"{name}.png", depth, args.floats)
         write_image(folder / "previews" / f"{name}.jpg", preview(depth), quality=85)

@@ -34,10 +34,12 @@ def each(pattern: str) -> Callable[["Layout", str], Path]:
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths under a data root (datasets and predictions) and a runs root (trained networks and tables)."""
+    """Paths under a data root (datasets and predictions) and a runs root (trained networks and tables). `repeat`: the
+    options with which other commands come to the same folders, for messages that name such a command."""
 
     data_root: Path
     runs_root: Path
+    repeat: str = ""
 
     # Datasets as downloaded
     dcm = Place("dcm_dataset.git")
@@ -65,10 +67,12 @@ class Layout:
     ordering = each("dcm_cropped/depth/{}.txt")
     predictions = each("dcm_cropped/predictions/{}")  # by the name of the run
     # The U-Net's soft text map of a frame, 8-bit grey, 255 = text; hash, epoch and threshold of the U-Net that made it
+    text_maps = Place("dcm_cropped/text_areas")
     text_map = each("dcm_cropped/text_areas/{}.png")
     text_choice = Place("dcm_cropped/text_areas/network.json")
     no_text = Place("dcm_cropped_noballoons")
     no_text_checked = Place("dcm_cropped_noballoons_human")
+    crop_marks = Place("dcm_cropped_noballoons/removed.json")  # crops that a person has marked as showing text
     crop_manifest = Place("dcm_cropped_noballoons/manifest.json")  # {frame id: {box, text}}
     checked_manifest = Place("dcm_cropped_noballoons_human/manifest.json")  # {who, kept, removed, crops}
 
@@ -95,8 +99,22 @@ class Layout:
             raise UserError(f"{self.photographs}: no photograph named {name}, which a list of photographs names")
         return path
 
+    def command(self, line: str) -> str:
+        """A command to paste, of the script and the options in `line`."""
+        return f"python {line}{self.repeat}"
+
+    def needed(self, path: Path, line: str, otherwise: str = "") -> Path:
+        """The path. Raises UserError naming the command `line`, which writes it, if it is missing."""
+        if not path.exists():
+            raise UserError(f"{path} is missing; run first: {self.command(line)}{otherwise}")
+        return path
+
     def run(self, name: str) -> Path:
         return self.runs_root / name
+
+    def choice(self, run: str) -> Path:
+        """What was chosen on the validation split for a run: learning rate, or epoch and threshold."""
+        return self.run(run) / "choice.json"
 
     def tagged_run(self, approach: str, variant: str, tag: str | None) -> Path:
         """The run with this tag, or without one if there is none: a tag may mark a later stage only."""

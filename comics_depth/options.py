@@ -1,6 +1,7 @@
 """Command lines: every option is described once, and a preset is a table of values that any option overrides."""
 
 import argparse
+import shlex
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from comics_depth.layout import Layout
 PRESETS: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
     Path(__file__).with_name("presets.toml").read_text(encoding="utf-8")
 )
+SHIPPED = Path(__file__).parents[1] / "models" / "weights"  # the networks in this repository, by name
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "tag": {"help": "keeps runs apart that differ in seed or depth model: <approach>_<variant>-TAG"},
@@ -38,24 +40,35 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "momentum": {"type": float, "help": "of the BatchNorm statistics (left out: cumulative average)"},
     "pages": {"type": int, "help": "comics pages to draw"},
     "photographs": {"type": int, "help": "photographs to draw"},
-    "teacher": {"help": "depth model that gives pseudo-depth and never learns: MiDaS, MiDaS_small, DPT_Hybrid, "
-                "DPT_Large, small, hf:<repo id>, or a checkpoint or TorchScript file"},
+    "teacher": {"help": "depth model that gives pseudo-depth and never learns: default, MiDaS, MiDaS_small, "
+                "DPT_Hybrid, DPT_Large, hf:<repo id>, or a checkpoint or TorchScript file"},
+    "averaged": {"action": argparse.BooleanOptionalAction, "help": "pseudo-depth is the mean over three sizes and "
+                 "mirror images of each photograph, standardised"},
     "depth_model": {"help": "depth model that is adapted and fine-tuned (the same names, no TorchScript)"},
     "depth_weights": {"type": Path, "help": "weights file of the named depth model, for machines without network"},
     "workers": {"type": int, "help": "processes that read data (default: 0 in training, all cores in preparation)"},
     "precision": {"choices": ("no", "bf16", "fp16", "auto"), "help": "mixed precision; auto: bf16 where "
                   "the processor has it in hardware, else no"},
+    "floats": {"action": "store_true", "help": "write exact floats (.npy) beside each prediction"},
+    "host": {"default": "127.0.0.1", "help": "address of the web page (default 127.0.0.1)"},
+    "port": {"type": int, "default": 8000, "help": "port of the web page (default 8000)"},
     "restart": {"action": "store_true", "help": "throw away what this command wrote before and start over"},
 }  # fmt: skip
 
 
-TRAINING = ("tag", "seed", "epochs", "batch_size", "image_size", "lr", "schedule", "workers", "precision", "restart")
+TRAINING = ("seed", "epochs", "batch_size", "image_size", "lr", "schedule", "workers", "precision", "restart")
+FITTING = ("seed", "epochs", "batch_size", "schedule", "workers", "precision")  # of these, what training.fit takes
 MODELS = ("teacher", "depth_model", "depth_weights")
+# name -> (function of the options, what it does)
+Actions = dict[str, tuple[Callable[[argparse.Namespace], None], str]]
 
 
-def command_line(description: str, examples: str, *names: str) -> argparse.ArgumentParser:
-    """A parser with the options every command has (--data-root, --runs-root, --preset, --dry-run) and those of OPTIONS
-    that are named; `examples` are commands to paste, one a line."""
+def command_line(
+    description: str, examples: str, *names: str, actions: Actions | None = None
+) -> argparse.ArgumentParser:
+    """A parser with the options every command has (--data-root, --runs-root, --preset, --dry-run), those of OPTIONS
+    that are named, and for each action --its_name or the initials of its words (an action without a help text has an
+    option of another kind, which the script adds); `examples` are commands to paste, one a line."""
     parser = argparse.ArgumentParser(
         description=description, epilog="examples:\n" + examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -67,6 +80,11 @@ def command_line(description: str, examples: str, *names: str) -> argparse.Argum
     group.add_argument("--dry-run", action="store_true", help="say what would run, and do nothing")
     for name in names:
         group.add_argument("--" + name.replace("_", "-"), **OPTIONS[name])
+    for name, (_, text) in (actions or {}).items():
+        spelled = dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}"))  # one where they are the same
+        if text:
+            parser.add_argument("-" + "".join(word[0] for word in name.split("_")), *spelled, action="store_true",
+                                help=text)  # fmt: skip
     return parser
 
 
@@ -75,62 +93,64 @@ def preset_values(preset: str, stage: str) -> dict[str, Any]:
     stages = PRESETS[preset]
     translation = stages["translation"] if stage in ("natural2comics", "add_text") else {}
     if stage not in stages and not translation:
-        raise UserError(f"--preset {preset} has no stage {stage}; --preset demo and --preset open have it")
+        having = " and ".join(f"--preset {name}" for name in PRESETS if stage in PRESETS[name])
+        raise UserError(f"--preset {preset} has no stage {stage}; {having} has it")
     return {**stages["common"], **translation, **stages.get(stage, {})}
 
 
 def fill(args: argparse.Namespace, stage: str = "common") -> argparse.Namespace:
-    """Sets every option that was left out to its value in the preset, and `args.layout`. Options a stage does not know
-    stay None. Raises UserError for a missing data root or a stage that the preset does not have."""
+    """Sets every option that was left out to its value in the preset, and `args.layout`; `args.repeat` are the options
+    that another command needs to find the same files. Options a stage does not know stay None. Raises UserError for a
+    missing data root or a stage that the preset does not have."""
     values = preset_values(args.preset, stage)
     if args.data_root is None and "data_root" not in values:
         raise UserError(f"--preset {args.preset} needs --data-root FOLDER; --preset demo needs nothing")
+    given = {"--preset": args.preset if args.preset != "paper" else None, "--data-root": args.data_root,
+             "--runs-root": args.runs_root, "--tag": getattr(args, "tag", None)}  # fmt: skip
+    args.repeat = "".join(f" {option} {shlex.quote(str(value))}" for option, value in given.items() if value)
     for name, value in values.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
-    args.layout = Layout(Path(args.data_root), Path(args.runs_root))
+    args.layout = Layout(Path(args.data_root), Path(args.runs_root), args.repeat)
     return args
 
 
+def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options of these names."""
+    return {name: getattr(args, name) for name in names}
+
+
 def model_source(args: argparse.Namespace, role: str) -> tuple[str, Path | None]:
-    """(name, weights) for models.depth.depth_model. role: teacher or depth_model; --depth-weights belongs to the depth
-    model, and to the teacher where both are the same model. `small` is the network that the stage `photographs` trains.
-    Raises UserError naming that command if it was not run."""
+    """(name, weights) for models.depth.depth_model; the name of a network in this repository as its file, so that runs
+    record its hash. role: teacher or depth_model; --depth-weights belongs to the depth model, and to the teacher where
+    both are the same model. Raises UserError if there is none."""
     name = getattr(args, role)
     if name is None:
         raise UserError(f"--preset {args.preset} needs --{role.replace('_', '-')}: " + OPTIONS[role]["help"])
-    if name == "small":
-        path = args.layout.tagged_run("depth_estimator", "photographs", getattr(args, "tag", None)) / "best.pt"
-        if not path.exists():
-            raise UserError(f"{path} is missing; run first: python depth_estimator.py photographs --train "
-                            f"--preset {args.preset}")  # fmt: skip
-        return str(path), None
+    if (file := SHIPPED / f"{name}.safetensors").exists():
+        return str(file), None
     return name, args.depth_weights if role == "depth_model" or args.teacher == args.depth_model else None
 
 
-def prediction_options(parser: argparse.ArgumentParser) -> None:
-    """--train, --generate_depth_images and --floats, of the scripts that train a variant and predict with it."""
-    parser.add_argument("--train", "-t", action="store_true", help="train the variant")
-    parser.add_argument("--generate_depth_images", "--generate-depth-images", "-gdi", action="store_true",
-                        help="depth of every validation and test frame")  # fmt: skip
-    parser.add_argument("--floats", action="store_true", help="write exact floats (.npy) beside each prediction")
-
-
-def chosen_actions(
-    parser: argparse.ArgumentParser, args: argparse.Namespace, actions: dict[str, Callable]
-) -> list[str]:
-    """Names of the actions that were asked for, in their order; ends with the parser's error if there is none."""
+def run_actions(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, actions: Actions, **paths: tuple[list[Path], list[Path]]
+) -> None:
+    """Runs the actions that were asked for, in the order of the table, or says under --dry-run what they would read and
+    write: `paths` of an action, else the data, and the run folder or the predictions of `args.run`. Ends with the
+    parser's error if none was asked for."""
     chosen = [name for name in actions if getattr(args, name)]
     if not chosen:
         parser.error("nothing to do: choose one or more of " + ", ".join(f"--{name}" for name in actions))
-    return chosen
-
-
-def run_actions(args: argparse.Namespace, chosen: list[str], actions: dict[str, Callable], run: str) -> None:
-    """Calls each chosen action with (args, run), or says under --dry-run what it would read and write."""
     for name in chosen:
-        if args.dry_run:
-            print(f"would {name}: {run}\n  reads {args.layout.data_root}\n  writes {args.layout.run(run)}"
-                  f" and {args.layout.predictions(run)}")  # fmt: skip
-        else:
-            actions[name](args, run)
+        if not args.dry_run:
+            actions[name][0](args)
+            continue
+        if name not in paths:
+            target = args.layout.predictions if name == "generate_depth_images" else args.layout.run
+            paths[name] = [args.layout.data_root], [target(args.run)]
+        reads, writes = paths[name]
+        print(f"--{name}")
+        for path in reads:
+            print(f"  would read   {path}" + ("" if path.exists() else "  (missing)"))
+        for path in writes:
+            print(f"  would write  {path}")

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from comics_depth.files import IMAGE_SUFFIXES, UserError, header_size, list_images, write_text
+from comics_depth.files import IMAGE_SUFFIXES, UserError, counted, image_size, list_images, write_text
 from comics_depth.layout import SPLITS, Layout, read_manifest, read_names
 
 PAGE_SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
@@ -56,6 +56,15 @@ def image_names(folder: Path) -> dict[str, Path]:
     return found
 
 
+def readable(images: Mapping[str, Path], skipped: list[str]) -> dict[str, tuple[int, int]]:
+    """(height, width) of the images by their names; of one that cannot be read, the reason goes to `skipped`."""
+    sizes = {}
+    for name, path in images.items():
+        with counted(skipped):
+            sizes[name] = image_size(path)
+    return sizes
+
+
 def dcm_split(layout: Layout, seed: int) -> dict[str, str]:
     """Page -> split as the DCM lists say; {} where there is no DCM. If none of the three lists exists, a seeded
     80/10/10 split of the pages with boxes is written as these lists. Raises UserError for a page in two lists."""
@@ -95,7 +104,7 @@ def photograph_split(layout: Layout, seed: int, names: Iterable[str] | None = No
     lists = {part: read_names(path, "") for part, path in files.items() if path.exists()}
     fixed = {name: part for part, names in lists.items() for name in names}
     if names is None:
-        names = fixed or [name for name, path in image_names(layout.photographs).items() if header_size(path, [])]
+        names = fixed or readable(image_names(layout.photographs), [])
     split = seeded_split(names, PHOTOGRAPH_SHARES, seed, fixed)
     if len(lists) == len(files) and split == fixed:
         return lists

