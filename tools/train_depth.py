@@ -80,7 +80,7 @@ def translated(args, source: str) -> Path:
     folder, device = layout.run(source), default_device()
     checkpoint = finished_run(layout.run(f"natural2comics_{variant}"), f"cyclegan_natural2comics.py {variant} --train")
     network = load_network(checkpoint, "natural2comics").to(device)
-    for name in tqdm([name for names in photograph_split(layout, 0).values() for name in names], desc=source):
+    for name in tqdm([name for names in photograph_split(layout, 0).values() for name in names], desc=source, disable=None):
         if (folder / f"{name}.png").exists():
             continue
         images = image_tensor(read_image(layout.photograph(name)), device)
@@ -104,7 +104,7 @@ def labelled(args, networks: list[str]) -> Path:
         if missing:
             model = AveragedDepth(depth_model(known_network(args, network)))
             predict = as_predictor(model, default_device())
-        for name in tqdm(missing, desc=folders[-1].name):
+        for name in tqdm(missing, desc=folders[-1].name, disable=None):
             write_depth(folders[-1] / f"{name}.png", predict(read_image(args.layout.frame(name))))
     labels = args.layout.run("labels")
     for name in names:
