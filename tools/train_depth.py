@@ -80,7 +80,8 @@ def translated(args, source: str) -> Path:
     folder, device = layout.run(source), default_device()
     checkpoint = finished_run(layout.run(f"natural2comics_{variant}"), f"cyclegan_natural2comics.py {variant} --train")
     network = load_network(checkpoint, "natural2comics").to(device)
-    for name in tqdm([name for names in photograph_split(layout, 0).values() for name in names], desc=source, disable=None):
+    names = [name for split in photograph_split(layout, 0).values() for name in split]
+    for name in tqdm(names, desc=source, disable=None):
         if (folder / f"{name}.png").exists():
             continue
         images = image_tensor(read_image(layout.photograph(name)), device)
@@ -154,7 +155,7 @@ def train(args, name: str) -> None:
         validate=depth_validation(objective, pairs, 8), pictures=sample_grid(objective, pairs))  # fmt: skip
     if name.startswith("default"):
         model = depth_model(str(finished_run(run.folder, "")))
-        write_shipped(WEIGHTS / f"{name}.safetensors", model, model.architecture, "depth")
+        write_shipped(WEIGHTS / f"{name}.safetensors", model, model.architecture, "depth", licence="MIT")
         print(f"wrote {WEIGHTS / name}.safetensors")
 
 
