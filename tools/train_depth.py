@@ -1,10 +1,11 @@
-"""Trains the depth networks in models/weights/, and measures depth models on held-aside photographs.
+"""Makes the networks in models/weights/, and measures depth models on held-aside photographs.
 
 Reads, below the data root, photographs with the averaged depth of a teacher, and a drawn world in synthetic_world/:
   python datasets_preparation.py --crop_frames --coco17_depth --averaged --teacher FILE --preset open --data-root DATA
   python datasets_preparation.py --synthesize --crop_frames --pages 120 --photographs 800 --seed 1 --preset open \\
     --data-root DATA/synthetic_world
-and for default-comics the translations of `cyclegan_natural2comics.py simple|depth_aware|without_text --train`."""
+for default-comics the translations of `cyclegan_natural2comics.py simple|depth_aware|without_text --train`, and for
+text_areas the run of `comics2textareas.py --train --select_epoch`."""
 
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from comics_depth.stages import comics_frames, frame_names, photographs
 from comics_depth.training import Run, default_device, finished_run, fit
 from comics_depth.validation import depth_validation, sample_grid
 from models.depth import WEIGHTS, AveragedDepth, depth_model, small_depth_model, write_shipped
-from models.loading import load_network
+from models.loading import TEXT_AREAS, load_network
 from models.objectives import DepthTraining
 
 EXAMPLES = """\
@@ -59,7 +60,8 @@ TRAINING = {"image_size": 256, "batch_size": 8, "seed": 0, "schedule": "linear",
 def main() -> None:
     parser = command_line(__doc__, EXAMPLES, "teacher", "restart")
     parser.add_argument("action", choices=("train", "measure"))
-    parser.add_argument("networks", nargs="+", help=f"train: {', '.join(RECIPES)}; measure: any depth models")
+    known = ", ".join([*RECIPES, TEXT_AREAS.stem])
+    parser.add_argument("networks", nargs="+", help=f"train: {known}; measure: any depth models")
     args = fill(parser.parse_args())
     for name in args.networks:
         if args.dry_run:
@@ -133,9 +135,15 @@ def source(args, kind: str, split: str, options: dict) -> Frames:
 
 
 def train(args, name: str) -> None:
-    """Trains by the recipe; `default` and `default-comics` are written to models/weights/."""
+    """Trains by the recipe; `default` and `default-comics` are written to models/weights/, and so is `text_areas` from
+    the run of its own stage."""
+    if name == TEXT_AREAS.stem:
+        checkpoint = finished_run(args.layout.run("comics2textareas_unet"), "comics2textareas.py --train")
+        network = load_network(checkpoint, "text")
+        write_shipped(TEXT_AREAS, network, network.architecture, "text", licence="MIT")
+        return
     if name not in RECIPES:
-        raise UserError(f"{name}: expected one of {', '.join(RECIPES)}")
+        raise UserError(f"{name}: expected one of {', '.join(RECIPES)}, {TEXT_AREAS.stem}")
     recipe = {**TRAINING, **RECIPES[name]}
     kinds, size = recipe["sources"], recipe["image_size"]
     for kind in TRANSLATED:
