@@ -42,6 +42,5 @@ if __name__ == "__main__":
                 differences[way].append((difference[mask > 0].mean(), difference[near & (mask == 0)].mean()))
         for way, found in differences.items():
             on, beside = np.mean(found, axis=0)
-            print(
-                f"{name}, text {way}: {on:.3f} on text, {beside:.3f} next to it, of a frame's range ({len(found)} frames)"
-            )
+            told = f"{on:.3f} on text, {beside:.3f} next to it, in units of a frame's range ({len(found)} frames)"
+            print(f"{name}, text {way}: {told}")
