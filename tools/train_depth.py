@@ -42,6 +42,7 @@ EXAMPLES = """\
   python -m tools.train_depth train mixed default-comics --preset open --data-root DATA --teacher FILE
   python -m tools.train_depth measure default MiDaS_small --preset open --data-root DATA"""
 TRANSLATED = ["translated_simple", "translated_depth_aware", "translated_without_text"]
+LABELS = ["teacher", "default", "mixed"]
 # What each network starts from and what an epoch shows it: sources named more than once come in different crops.
 RECIPES = {
     # real photographs are few
@@ -50,9 +51,11 @@ RECIPES = {
     "translated": {"start": "default", "sources": TRANSLATED * 2, "epochs": 3, "lr": 3e-4},
     "synthetic": {"start": "default", "sources": ["synthetic_comics"] * 2, "epochs": 3, "lr": 3e-4},
     "mixed": {"start": "default", "sources": [*TRANSLATED, "synthetic_comics"], "epochs": 3, "lr": 3e-4},
-    # and the frames of real comics with the mean depth of these three, which is better than that of each
-    "default-comics": {"start": "default", "labels": ["teacher", "default", "mixed"], "epochs": 4, "lr": 3e-4,
-                       "sources": [*TRANSLATED, "synthetic_comics", "labelled_comics", "labelled_comics"]},
+    # with the frames of real comics and the mean depth of these three, which is better than that of each
+    "default-comics": {"start": "default", "labels": LABELS, "sources": [*TRANSLATED, *["labelled_comics"] * 2],
+                       "epochs": 3, "lr": 1e-4},
+    "everything": {"start": "default", "labels": LABELS, "epochs": 4, "lr": 3e-4,
+                   "sources": [*TRANSLATED, "synthetic_comics", *["labelled_comics"] * 2]},
 }  # fmt: skip
 TRAINING = {"image_size": 256, "batch_size": 8, "seed": 0, "schedule": "linear", "precision": "auto"}
 
