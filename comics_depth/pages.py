@@ -54,7 +54,9 @@ def find_pages(inputs: list[Path], output: Path) -> tuple[dict[str, list[Page]],
         waiting = archives + waiting
         kept = sheets.setdefault(title if title == "pages" else _free(title, sheets.__contains__), [])
         for page in pages:
-            name = _free(page.name, lambda name, page=page: not _may_use(output, name, page, taken))
+            # `...jpg` is a file called `..`
+            inside = "/".join(part if part.strip(". ") else "page" for part in page.name.split("/"))
+            name = _free(inside, lambda name, page=page: not _may_use(output, name, page, taken))
             taken.add(name.casefold())
             kept.append(page._replace(name=name))
     return {title: pages for title, pages in sheets.items() if pages}, problems

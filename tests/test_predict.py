@@ -438,3 +438,15 @@ def test_point_cloud_is_a_pyramid_of_sight(tmp_path):
     assert np.array_equal(points["rgb"], image.reshape(-1, 3))
     assert points["xyz"][0, 2] == pytest.approx(-1) and points["xyz"][1:, 2] == pytest.approx(-FARTHEST)
     assert points["xyz"][0, 0] < 0 < points["xyz"][0, 1] and points["xyz"][-1, 1] < 0 < points["xyz"][-1, 0]
+
+
+def test_names_of_dots_stay_inside_the_output(tmp_path):
+    """The stem of `...png` is `..`: a name that would lead out of the output folder."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "...png", "png")
+    with zipfile.ZipFile(folder / "...cbz", "w") as archive:
+        archive.write(folder / "...png", "1.png")
+    sheets, problems = pages.find_pages([folder], tmp_path / "out")
+    names = [page.name for sheet in sheets.values() for page in sheet]
+    assert not problems and names == ["page", "page/1"]
