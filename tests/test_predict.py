@@ -447,6 +447,6 @@ def test_names_of_dots_stay_inside_the_output(tmp_path):
     Image.new("RGB", (8, 8)).save(folder / "...png", "png")
     with zipfile.ZipFile(folder / "...cbz", "w") as archive:
         archive.write(folder / "...png", "1.png")
-    sheets, problems = pages.find_pages([folder], tmp_path / "out")
+    sheets, problems = pages.find_pages([folder / "...png", folder / "...cbz"], tmp_path / "out")
     names = [page.name for sheet in sheets.values() for page in sheet]
     assert not problems and names == ["page", "page/1"]
