@@ -10,7 +10,7 @@ from comics_depth.inference import as_predictor, predict_frames
 from comics_depth.layout import run_name
 from comics_depth.options import command_line, fill, model_source, run_actions, values
 from comics_depth.scores import REFERENCES
-from comics_depth.stages import frame_names, identity
+from comics_depth.stages import data_files, frame_names, identity
 from comics_depth.training import Run, default_device, file_hash, finished_run, save_checkpoint
 from models.depth import batchnorm_layers, depth_model
 
@@ -45,7 +45,7 @@ def estimate_statistics(args) -> None:
     if not layers:
         raise UserError(f"--depth-model {args.depth_model} has no BatchNorm layers, so the trick does not apply to it")
     options = values(args, *RECORDED) | {"depth_model": identity(*source)}
-    record = Run(args.layout.run(args.run), options)
+    record = Run(args.layout.run(args.run), options, data_files(args.layout))
     if record.open() is not None:
         print(f"{record.folder}: finished; nothing to do (--restart redoes it)")
         return

@@ -241,9 +241,11 @@ def remove_text(args) -> None:
 
 
 def write_text_maps(args, network: nn.Module, choice: dict) -> None:
-    """Stores the soft map of every frame of every split, skipping those this network has made already."""
+    """Stores the soft map of every frame of every split, skipping those this network has made of these frames."""
     layout, note = args.layout, args.layout.text_choice
-    if not note.exists() or read_json(note).get("network") != choice["network"]:
+    choice = {**choice, "frames": file_hash(layout.manifest)}
+    before = read_json(note) if note.exists() else {}
+    if any(before.get(key) != choice[key] for key in ("network", "frames")):
         shutil.rmtree(layout.text_maps, ignore_errors=True)
     write_json(note, choice)
     for name in tqdm(frame_names(layout, *SPLITS), desc="text maps", disable=None):

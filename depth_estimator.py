@@ -46,7 +46,8 @@ def main() -> None:
     if args.optimize_lr and args.variant == "add_text_ignoretext":
         parser.error(f"{args.variant} has no sweep of its own: --optimize_lr is for simple and add_text")
     args.run = run_name("depth_estimator", args.variant, args.tag)
-    run_actions(parser, args, actions)
+    swept = [args.layout.data_root], [args.layout.choice(f"{args.run}_lr").parent]
+    run_actions(parser, args, actions, optimize_lr=swept)
 
 
 def samples(args, split: str, crops: Callable[[Sample], Sample]) -> PairedDomains:

@@ -95,7 +95,8 @@ def wanted_runs(args: argparse.Namespace) -> tuple[list[Run], Run]:
         name = run_name(approach, variant, args.tag)
         if variant in untagged and not args.layout.predictions(name).is_dir():
             name = run_name(approach, variant)
-        remedy = f"Run first: python {ROWS[approach][0]} {variant} --generate_depth_images{args.repeat}"
+        train = "" if variant in (*REFERENCES, "no_batchnorm_trick") else "--train "
+        remedy = f"Run first: python {ROWS[approach][0]} {variant} {train}--generate_depth_images{args.repeat}"
         return Run(name, args.layout.predictions(name), remedy)
 
     if args.approach == "predictions":

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def made_by(args) -> dict:
         raise UserError(f"expected --batch-size from 1 and --image-size from 32, found {found}")
     folders = [folder for folder in (Path(args.model), RUNS / args.model) if folder.is_dir()]
     if folders and args.model not in SHIPPED:
-        args.model = str(finished_run(folders[0], "the command that trains it"))
+        args.model = str(finished_run(folders[0], "the command that trains it, or give the path of a checkpoint"))
     files = [name for name in ("floats", "parallax", "point_cloud") if getattr(args, name)]
     return {
         "model": identity(str(SHIPPED.get(args.model, args.model))), "image_size": args.image_size,
@@ -121,6 +122,9 @@ def is_done(args, page: Page, wanted: dict) -> bool:
 
 def predict_pages(args, pages: list[Page], wanted: dict) -> list[str]:
     """Writes the results of every page; returns what went wrong."""
+    there = next(path for path in (args.output, *args.output.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(f"{args.output}: no folder can be written there; give another -o FOLDER")
     device = default_device()
     model = depth_model(args.model, resolution=args.image_size).to(device).eval()
     text = load_network(TEXT_AREAS, "text").to(device) if args.text == "aware" else None
@@ -130,21 +134,31 @@ def predict_pages(args, pages: list[Page], wanted: dict) -> list[str]:
         try:
             content, source = contents(page)
             image = read_image(ImageBytes(content, page.source))
-            predict_page(args, page, image, model, text)
+            for reason in predict_page(args, page, image, model, text):
+                tqdm.write(f"left out: {reason}", file=sys.stderr)
             write_json(args.output / page.name / RECORD, wanted | source)
         except UserError as error:
             problems.append(str(error))
+        except OSError as error:  # of one page's folder; the others may do
+            problems.append(f"{page.source}: {error}")
     return problems
 
 
-def predict_page(args, page: Page, image: np.ndarray, model, text) -> None:
-    folder, numbered = args.output / page.name, []
-    if not args.whole_page:
-        annotated = read_boxes(page.boxes, image.shape[:2])[0] if page.boxes else []
-        numbered = annotated or list(enumerate(find_panels(image), start=1))
+def predict_page(args, page: Page, image: np.ndarray, model, text) -> list[str]:
+    """Writes the results of a page; returns which annotated frames it could not take. Raises UserError if none."""
+    folder, numbered, skipped = args.output / page.name, [], []
+    if page.boxes and not args.whole_page:
+        numbered, skipped = read_boxes(page.boxes, image.shape[:2])
+        if skipped and not numbered:
+            raise UserError(
+                f"{page.source}: no annotated frame lies in the page ({skipped[0]}); --whole-page ignores it"
+            )
+    if not numbered and not args.whole_page:
+        numbered = list(enumerate(find_panels(image), start=1))
     numbered = numbered or [(1, (0, 0, image.shape[1], image.shape[0]))]
     found = depth_of_page(image, model, text, [box for _, box in numbered], args.batch_size)
-    for old in [folder / RECORD, *folder.glob("frame_*.*")]:  # of other options: there may have been more frames
+    # of other options: there may have been more frames
+    for old in [folder / RECORD, *filter(Path.is_file, folder.glob("frame_*.*"))]:
         old.unlink(missing_ok=True)
     write_depth(folder / "page.png", found.depth, args.floats)
     write_image(folder / "preview.jpg", beside_depth(image, found.depth), quality=85)
@@ -156,6 +170,7 @@ def predict_page(args, page: Page, image: np.ndarray, model, text) -> None:
             write_animation(path.with_suffix(".webp"), parallax(crop, frame.depth))
         if args.point_cloud:
             write_points(path.with_suffix(".ply"), crop, frame.depth)
+    return skipped
 
 
 def write_sheets(output: Path, sheets: dict[str, list[Page]]) -> None:

@@ -38,7 +38,7 @@ def stages(args) -> list[list[str]]:
     commands = [
         [prepare, "--synthesize"] if args.preset == "demo" else [],
         [] if imported else [prepare, "--crop_frames", "--generate_text_masks"],
-        [prepare, "--coco17_depth", *teacher, *weights],
+        [prepare, "--coco17_depth", *teacher, *(weights if args.same_weights else [])],
         ["comics2textareas.py", *text, *([] if paper else ["--accept_all"])],
         HAND_CHECK if paper else [],  # a person checks the text-free crops
         [translate, "simple", *train("natural2comics"), *predicted],
@@ -66,6 +66,7 @@ def main() -> None:
     args = parser.parse_args()
     given = (args.teacher, args.depth_model)
     fill(args)
+    args.same_weights = args.teacher == args.depth_model
     model_source(args, "teacher")  # says that the preset needs one
     args.teacher, args.depth_model = given  # what was left out is left to the stages
     roots = ["--data-root", str(args.layout.data_root), "--runs-root", str(args.layout.runs_root)]
@@ -95,7 +96,7 @@ def main() -> None:
             done[key] = time.perf_counter() - started
             ran += 1
             write_json(log, done)
-        if args.stop_after and args.stop_after in key:
+        if args.stop_after and args.stop_after in " ".join(command):
             break
     if args.dry_run:
         return

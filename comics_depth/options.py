@@ -128,7 +128,7 @@ def model_source(args: argparse.Namespace, role: str) -> tuple[str, Path | None]
     if name is None:
         raise UserError(f"--preset {args.preset} needs --{role.replace('_', '-')}: " + OPTIONS[role]["help"])
     if (file := SHIPPED / f"{name}.safetensors").exists():
-        return str(file), None
+        name = str(file)
     return name, args.depth_weights if role == "depth_model" or args.teacher == args.depth_model else None
 
 

@@ -19,7 +19,7 @@ class Point(NamedTuple):
 def read_ordering(path: Path) -> list[Point]:
     """Points of one frame; blank lines are skipped. Raises UserError naming file and line if one is malformed."""
     points = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
         try:

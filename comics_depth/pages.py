@@ -27,6 +27,9 @@ class Page(NamedTuple):
     boxes: Path | zipfile.Path | None
 
 
+SINGLE = "pages"  # the contact sheet of images given by themselves
+
+
 class ImageBytes(io.BytesIO):
     """An image file in memory whose name stands in the messages of files.read_image."""
 
@@ -52,7 +55,8 @@ def find_pages(inputs: list[Path], output: Path) -> tuple[dict[str, list[Page]],
             problems.append(str(error))
             continue
         waiting = archives + waiting
-        kept = sheets.setdefault(title if title == "pages" else _free(title, sheets.__contains__), [])
+        sheet = _free(title, {SINGLE, *sheets}.__contains__) if title else SINGLE
+        kept = sheets.setdefault(sheet, [])
         for page in pages:
             # `...jpg` is a file called `..`
             inside = "/".join(part if part.strip(". ") else "page" for part in page.name.split("/"))
@@ -74,13 +78,15 @@ def _may_use(output: Path, name: str, page: Page, taken: set[str]) -> bool:
 def read_record(folder: Path) -> dict:
     """What made the results in a page's folder; empty where nothing was finished."""
     try:
-        return read_json(folder / RECORD)
+        record = read_json(folder / RECORD)
     except UserError:
         return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _pages_of(path: Path, output: Path) -> tuple[str, list[Page], list[Path]]:
-    """(title, pages, archives still to be opened) of a file, an archive or a folder. Raises UserError."""
+    """(title, empty for a single image; pages; archives still to be opened) of a file, an archive or a folder. Raises
+    UserError."""
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")
     if path.is_dir():
@@ -97,7 +103,7 @@ def _pages_of(path: Path, output: Path) -> tuple[str, list[Page], list[Path]]:
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         known = ", ".join((*IMAGE_SUFFIXES, *ARCHIVES))
         raise UserError(f"{path}: expected a folder or a file of {known}; convert or unpack it first")
-    return "pages", [_file_page(path, path.stem)], []
+    return "", [_file_page(path, path.stem)], []
 
 
 def _natural(path: Path | PurePosixPath) -> list:

@@ -21,7 +21,7 @@ CAPTION = (
     "against: the nearer point is not lower in the picture; without the farthest: the farther point is not on the last "
     "level. dB and paired difference [95 % interval]: of inter-objects to {baseline}; p: sign-flip permutation test, "
     "not adjusted for the number of rows. Ties (inter-objects / intra-object) count as not right. "
-    "Nothing is fitted or chosen on the split test. Protocol: {protocol}."
+    "No stage here fits or chooses anything on the split test. Protocol: {protocol}."
 )
 
 

@@ -55,7 +55,8 @@ def demo(layout: Layout) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    roots = [Path(argument) for argument in sys.argv[1:]] or [Path("data/demo"), Path("models/trained/demo")]
+    given, usual = [Path(argument) for argument in sys.argv[1:3]], [Path("data/demo"), Path("models/trained/demo")]
+    roots = given + usual[len(given) :]
     for rendering in ("photographs", "comics"):
         write_image(HERE / f"world_{rendering}.jpg", world(rendering), quality=75)
     write_image(HERE / "demo.jpg", demo(Layout(*roots)), quality=80)

@@ -122,6 +122,8 @@ class DepthModel(nn.Module):
         depth = self.network((x - self.mean) / self.std)
         depth = getattr(depth, "predicted_depth", depth)  # transformers return a record
         depth = (depth if depth.ndim == 4 else depth.unsqueeze(1)).float()  # (N, 1, h, w)
+        if depth.shape[:2] != (len(images), 1):
+            raise ModelError(f"{self.name}: expected one value a pixel, found an output of shape {tuple(depth.shape)}")
         if self.convert is not None:
             depth = self.convert(depth)  # (N, 1, h, w)
         if depth.shape[-2:] != (height, width):
@@ -155,6 +157,9 @@ def depth_model(name: str, weights: Path | None = None, resolution: int | None =
     a TorchScript file that takes RGB in [0, 1] and gives log-disparity. `weights` is a file that is used instead of
     a download (MiDaS and HUB_MODELS); `resolution` bounds the long side of what the network sees, pixels (default: the
     model's own). Raises ModelError."""
+    if weights is not None and name not in (*OFFICIAL, *HUB_MODELS):
+        raise ModelError(f"--depth-weights {weights}: {name} has weights of its own; name the network they belong to, "
+                         "such as --depth-model MiDaS")  # fmt: skip
     override = {} if resolution is None else {"resolution": resolution}
     path = SHIPPED.get(name, Path(name))
     if name in OFFICIAL or (name in HUB_MODELS and weights is not None):
@@ -162,7 +167,8 @@ def depth_model(name: str, weights: Path | None = None, resolution: int | None =
         if weights is not None:
             state = read_weights(weights)
         else:  # the names of the files in the release carry the beginning of their SHA-256
-            advice, download = f"give --depth-weights {OFFICIAL[name]}", torch.hub.load_state_dict_from_url
+            advice = f"give --depth-weights {OFFICIAL[name]} or put it into {torch.hub.get_dir()}/checkpoints"
+            download = torch.hub.load_state_dict_from_url
             with _told(f"{name}: {source} cannot be downloaded; fetch it elsewhere and {advice}"):
                 state = download(source, map_location="cpu", check_hash=True, weights_only=True)
         # A file that was saved in training keeps the optimiser beside the weights.
@@ -239,15 +245,19 @@ def read_weights(path: Path) -> Any:
     Raises ModelError."""
     if not Path(path).is_file():
         raise ModelError(f"{path}: expected a file of weights, found no such file")
-    with _told(f"{path}: expected weights written by torch.save, found another content"):
+    try:
         return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch's own message advises to let the file run code
+        raise ModelError(f"{path}: expected weights written by torch.save, found another content") from error
 
 
 def write_shipped(path: Path, network: nn.Module, architecture: dict[str, Any], name: str, **notes: str) -> None:
     """Writes the network as safetensors in half precision, with what rebuilds it; `notes` says where it is from."""
     state = {key: (value.half() if value.is_floating_point() else value).contiguous()
              for key, value in network.state_dict().items()}  # fmt: skip
-    save_file(state, path, {"architecture": json.dumps({name: architecture}, sort_keys=True), **notes})
+    unfinished = path.with_suffix(".unfinished")
+    save_file(state, unfinished, {"architecture": json.dumps({name: architecture}, sort_keys=True), **notes})
+    unfinished.replace(path)
 
 
 def read_checkpoint(path: Path, name: str) -> tuple[dict[str, Any], Any]:

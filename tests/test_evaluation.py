@@ -130,7 +130,10 @@ def test_a_missing_prediction_names_the_frames_and_the_command(layout):
     (layout.predictions("depth_estimator_simple") / "a_2.png").unlink()
     done = evaluation("depth_estimator", "simple", *roots(layout), code=2, process=True)
     assert "1 of 5 frames (a_2)" in done.stderr and "Traceback" not in done.stderr
-    assert f"python depth_estimator.py simple --generate_depth_images --data-root {layout.data_root}" in done.stderr
+    assert (
+        f"python depth_estimator.py simple --train --generate_depth_images --data-root {layout.data_root}"
+        in done.stderr
+    )
     tagged = evaluation("natural2comics", "simple", *roots(layout), "--tag", "s1", code=2)
     assert "5 of 5 frames (a_1, a_2, c_1, c_2, sub/b_1)" in tagged.stderr and "--tag s1" in tagged.stderr
 
@@ -140,7 +143,7 @@ def test_the_table_lists_what_is_missing_or_leaves_it_out(layout):
     layout.predictions("natural2comics_simple").rename(layout.predictions("natural2comics_simple-other"))
     done = evaluation("all", *roots(layout), code=2)
     for command in ("depth_estimator.py simple", "cyclegan_natural2comics.py simple"):
-        assert f"python {command} --generate_depth_images" in done.stderr
+        assert f"python {command} --train --generate_depth_images" in done.stderr
     assert not layout.results.exists()
     done = evaluation("all", *roots(layout), "--allow-missing")
     assert "left out: depth_estimator_simple" in done.stdout and "| depth_estimator_simple |" not in done.stdout

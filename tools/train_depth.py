@@ -7,6 +7,7 @@ Reads, below the data root, photographs with the averaged depth of a teacher, an
 for default-comics the translations of `cyclegan_natural2comics.py simple|depth_aware|without_text --train`, and for
 text_areas the run of `comics2textareas.py --train --select_epoch`."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +25,16 @@ from comics_depth.data import (
     image_tensor,
     varied_crops,
 )
-from comics_depth.files import UserError, read_image, run_main, write_image
+from comics_depth.files import UserError, read_image, read_json, run_main, write_image, write_json
 from comics_depth.inference import as_predictor
 from comics_depth.layout import Layout
 from comics_depth.options import command_line, fill
 from comics_depth.predictions import read_depth, write_depth
 from comics_depth.splits import photograph_split
 from comics_depth.stages import comics_frames, frame_names, photographs
-from comics_depth.training import Run, default_device, finished_run, fit
+from comics_depth.training import Run, default_device, file_hash, finished_run, fit
 from comics_depth.validation import depth_validation, sample_grid
-from models.depth import WEIGHTS, AveragedDepth, depth_model, small_depth_model, write_shipped
+from models.depth import SHIPPED, WEIGHTS, AveragedDepth, depth_model, small_depth_model, write_shipped
 from models.loading import TEXT_AREAS, load_network
 from models.objectives import DepthTraining
 
@@ -76,14 +77,28 @@ def main() -> None:
 def known_network(args, name: str) -> str:
     """A name or file for depth_model: the teacher, a network that a recipe has trained here, or a model of its own."""
     run = args.layout.run(f"recipe_{name}")
-    return args.teacher if name == "teacher" else str(finished_run(run, "")) if run.exists() else name
+    if name == "teacher":
+        return args.teacher
+    if not run.exists():
+        return str(SHIPPED.get(name, name))
+    return str(finished_run(run, args.layout.command(f"-m tools.train_depth train {name}")))
+
+
+def keep_if_made_by(folder: Path, file: str) -> None:
+    """Empties a folder of results unless this file, a network, has made them."""
+    note, made_by = folder / "made_by.json", {"network": file_hash(Path(file))}
+    if not note.exists() or read_json(note) != made_by:
+        shutil.rmtree(folder, ignore_errors=True)
+        write_json(note, made_by)
 
 
 def translated(args, source: str) -> Path:
     """The folder of a translation of every photograph, 256 pixels high or wide, with the depth beside it."""
     layout, variant = args.layout, source.removeprefix("translated_")
     folder, device = layout.run(source), default_device()
-    checkpoint = finished_run(layout.run(f"natural2comics_{variant}"), f"cyclegan_natural2comics.py {variant} --train")
+    due = layout.command(f"cyclegan_natural2comics.py {variant} --train")
+    checkpoint = finished_run(layout.run(f"natural2comics_{variant}"), due)
+    keep_if_made_by(folder, checkpoint)
     network = load_network(checkpoint, "natural2comics").to(device)
     names = [name for split in photograph_split(layout, 0).values() for name in split]
     for name in tqdm(names, desc=source, disable=None):
@@ -106,6 +121,7 @@ def labelled(args, networks: list[str]) -> Path:
     names, folders = frame_names(args.layout, "train"), []
     for network in networks:
         folders.append(args.layout.run(f"averaged_{network}"))
+        keep_if_made_by(folders[-1], known_network(args, network))
         missing = [name for name in names if not (folders[-1] / f"{name}.png").exists()]
         if missing:
             model = AveragedDepth(depth_model(known_network(args, network)))
@@ -141,10 +157,13 @@ def train(args, name: str) -> None:
     """Trains by the recipe; `default` and `default-comics` are written to models/weights/, and so is `text_areas` from
     the run of its own stage."""
     if name == TEXT_AREAS.stem:
-        checkpoint = finished_run(args.layout.run("comics2textareas_unet"), "comics2textareas.py --train")
+        due = args.layout.command("comics2textareas.py --train")
+        checkpoint = finished_run(args.layout.run("comics2textareas_unet"), due)
         network = load_network(checkpoint, "text")
         write_shipped(TEXT_AREAS, network, network.architecture, "text", licence="MIT")
         return
+    if args.teacher is None and "labels" in RECIPES.get(name, {}):
+        raise UserError(f"{name} needs --teacher FILE: it gives part of the labels")
     if name not in RECIPES:
         raise UserError(f"{name}: expected one of {', '.join(RECIPES)}, {TEXT_AREAS.stem}")
     recipe = {**TRAINING, **RECIPES[name]}
@@ -165,7 +184,7 @@ def train(args, name: str) -> None:
     fit(objective, PairedDomains(JoinedFrames(training), None), run, **options,
         validate=depth_validation(objective, pairs, 8), pictures=sample_grid(objective, pairs))  # fmt: skip
     if name.startswith("default"):
-        model = depth_model(str(finished_run(run.folder, "")))
+        model = depth_model(str(run.folder / "last.pt"))
         write_shipped(WEIGHTS / f"{name}.safetensors", model, model.architecture, "depth", licence="MIT")
         print(f"wrote {WEIGHTS / name}.safetensors")
 
