@@ -69,9 +69,8 @@ def command_line() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("inputs", nargs="+", type=Path, help="images, folders (searched through and through), .cbz and .zip archives")
     add("-o", "--output", type=Path, required=True, help="folder for the results")
-    best = "default-comics" if "default-comics" in SHIPPED else "default"
-    add("--model", default=best, help=f"{', '.join(SHIPPED)}, MiDaS, MiDaS_small, DPT_Large, DPT_Hybrid, hf:<repo id>, "
-        f"a run (folder, or name below {RUNS}), a checkpoint or TorchScript file (default: {best})")  # fmt: skip
+    add("--model", default="default", help=f"{', '.join(SHIPPED)}, MiDaS, MiDaS_small, DPT_Large, hf:<repo id>, a run "
+        f"(folder, or name below {RUNS}), a checkpoint or TorchScript file (default: default)")  # fmt: skip
     add("--image-size", type=int, help="long side of what the model sees, pixels (default: the model's own)")
     add("--batch-size", type=int, default=8, help="most frames of one page and shape at a time (default 8)")
     add("--whole-page", action="store_true", help="do not look for frames: each image is one")

@@ -4,7 +4,7 @@ Reads, below the data root, photographs with the averaged depth of a teacher, an
   python datasets_preparation.py --crop_frames --coco17_depth --averaged --teacher FILE --preset open --data-root DATA
   python datasets_preparation.py --synthesize --crop_frames --pages 120 --photographs 800 --seed 1 --preset open \\
     --data-root DATA/synthetic_world
-for default-comics the translations of `cyclegan_natural2comics.py simple|depth_aware|without_text --train`, and for
+for the others the translations of `cyclegan_natural2comics.py simple|depth_aware|without_text --train`, and for
 text_areas the run of `comics2textareas.py --train --select_epoch`."""
 
 import shutil
@@ -40,7 +40,7 @@ from models.objectives import DepthTraining
 
 EXAMPLES = """\
   python -m tools.train_depth train default --preset open --data-root DATA
-  python -m tools.train_depth train mixed default-comics --preset open --data-root DATA --teacher FILE
+  python -m tools.train_depth train mixed labelled --preset open --data-root DATA --teacher FILE
   python -m tools.train_depth measure default MiDaS_small --preset open --data-root DATA"""
 TRANSLATED = ["translated_simple", "translated_depth_aware", "translated_without_text"]
 LABELS = ["teacher", "default", "mixed"]
@@ -53,7 +53,7 @@ RECIPES = {
     "synthetic": {"start": "default", "sources": ["synthetic_comics"] * 2, "epochs": 3, "lr": 3e-4},
     "mixed": {"start": "default", "sources": [*TRANSLATED, "synthetic_comics"], "epochs": 3, "lr": 3e-4},
     # with the frames of real comics and the mean depth of these three, which is better than that of each
-    "default-comics": {"start": "default", "labels": LABELS, "sources": [*TRANSLATED, *["labelled_comics"] * 2],
+    "labelled": {"start": "default", "labels": LABELS, "sources": [*TRANSLATED, *["labelled_comics"] * 2],
                        "epochs": 3, "lr": 1e-4},
     "everything": {"start": "default", "labels": LABELS, "epochs": 4, "lr": 3e-4,
                    "sources": [*TRANSLATED, "synthetic_comics", *["labelled_comics"] * 2]},
@@ -154,8 +154,8 @@ def source(args, kind: str, split: str, options: dict) -> Frames:
 
 
 def train(args, name: str) -> None:
-    """Trains by the recipe; `default` and `default-comics` are written to models/weights/, and so is `text_areas` from
-    the run of its own stage."""
+    """Trains by the recipe; `default` is written to models/weights/, and so is `text_areas` from the run of its own
+    stage."""
     if name == TEXT_AREAS.stem:
         due = args.layout.command("comics2textareas.py --train")
         checkpoint = finished_run(args.layout.run("comics2textareas_unet"), due)
@@ -183,7 +183,7 @@ def train(args, name: str) -> None:
     options = {option: recipe[option] for option in ("epochs", "batch_size", "seed", "schedule", "precision")}
     fit(objective, PairedDomains(JoinedFrames(training), None), run, **options,
         validate=depth_validation(objective, pairs, 8), pictures=sample_grid(objective, pairs))  # fmt: skip
-    if name.startswith("default"):
+    if name == "default":
         model = depth_model(str(run.folder / "last.pt"))
         write_shipped(WEIGHTS / f"{name}.safetensors", model, model.architecture, "depth", licence="MIT")
         print(f"wrote {WEIGHTS / name}.safetensors")
