@@ -71,6 +71,7 @@ def command_line() -> argparse.ArgumentParser:
     add("-o", "--output", type=Path, required=True, help="folder for the results")
     add("--model", default="default", help=f"{', '.join(SHIPPED)}, MiDaS, MiDaS_small, DPT_Large, hf:<repo id>, a run "
         f"(folder, or name below {RUNS}), a checkpoint or TorchScript file (default: default)")  # fmt: skip
+    add("--depth-weights", type=Path, help="weights file of a named model, for machines without network")
     add("--image-size", type=int, help="long side of what the model sees, pixels (default: the model's own)")
     add("--batch-size", type=int, default=8, help="most frames of one page and shape at a time (default 8)")
     add("--whole-page", action="store_true", help="do not look for frames: each image is one")
@@ -94,7 +95,7 @@ def made_by(args) -> dict:
         args.model = str(finished_run(folders[0], "the command that trains it, or give the path of a checkpoint"))
     files = [name for name in ("floats", "parallax", "point_cloud") if getattr(args, name)]
     return {
-        "model": identity(str(SHIPPED.get(args.model, args.model))), "image_size": args.image_size,
+        "model": identity(str(SHIPPED.get(args.model, args.model)), args.depth_weights), "image_size": args.image_size,
         "text": identity(str(TEXT_AREAS)) if args.text == "aware" else "kept", "whole_page": args.whole_page,
         "files": files,
     }  # fmt: skip
@@ -125,7 +126,7 @@ def predict_pages(args, pages: list[Page], wanted: dict) -> list[str]:
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise UserError(f"{args.output}: no folder can be written there; give another -o FOLDER")
     device = default_device()
-    model = depth_model(args.model, resolution=args.image_size).to(device).eval()
+    model = depth_model(args.model, args.depth_weights, args.image_size).to(device).eval()
     text = load_network(TEXT_AREAS, "text").to(device) if args.text == "aware" else None
     print(f"on {device} ({torch.get_num_threads()} threads); frames are seen {model.resolution} pixels long")
     problems = []
