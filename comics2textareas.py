@@ -243,9 +243,9 @@ def remove_text(args) -> None:
 def write_text_maps(args, network: nn.Module, choice: dict) -> None:
     """Stores the soft map of every frame of every split, skipping those this network has made of these frames."""
     layout, note = args.layout, args.layout.text_choice
-    choice = {**choice, "frames": file_hash(layout.manifest)}
+    choice = {**choice, "manifest": file_hash(layout.manifest)}
     before = read_json(note) if note.exists() else {}
-    if any(before.get(key) != choice[key] for key in ("network", "frames")):
+    if any(before.get(key) != choice[key] for key in ("network", "manifest")):
         shutil.rmtree(layout.text_maps, ignore_errors=True)
     write_json(note, choice)
     for name in tqdm(frame_names(layout, *SPLITS), desc="text maps", disable=None):
