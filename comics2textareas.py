@@ -13,7 +13,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from comics_depth.data import Frames, image_array, image_tensor, label, text_crops
-from comics_depth.files import UserError, read_image, read_json, run_main, write_image, write_json
+from comics_depth.files import UserError, read_image, read_json, run_main, write_image, write_json, written_atomically
 from comics_depth.layout import SPLITS, Layout, read_names, run_name
 from comics_depth.options import FITTING, TRAINING, command_line, fill, run_actions, values
 from comics_depth.stages import frame_names
@@ -108,7 +108,8 @@ def plot_choice(path: Path, x: Sequence[float], curves: dict[str, list[float]], 
     axes.axvline(chosen, color="grey", linestyle=":", label="chosen")
     axes.set(ylim=(0, 1), **labels)
     axes.legend()
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    with written_atomically(path) as temporary:
+        figure.savefig(temporary, dpi=110, bbox_inches="tight")
 
 
 def select_epoch(args) -> None:

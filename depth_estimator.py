@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from comics_depth.data import PairedDomains, Sample, central_crops, random_crops
-from comics_depth.files import UserError, read_json, run_main, write_json
+from comics_depth.files import UserError, read_json, run_main, write_json, written_atomically
 from comics_depth.inference import as_predictor, predict_frames
 from comics_depth.layout import run_name
 from comics_depth.options import FITTING, TRAINING, command_line, fill, model_source, run_actions, values
@@ -111,7 +111,8 @@ def optimize_lr(args) -> None:
     validated.semilogx(list(losses), list(losses.values()), "o-")
     validated.axvline(best, color="grey", linestyle=":")
     validated.set(xlabel="learning rate", ylabel="validation loss", title=f"chosen: {best:g}")
-    figure.savefig(choice.with_name("learning_rates.png"), dpi=110, bbox_inches="tight")
+    with written_atomically(choice.with_name("learning_rates.png")) as temporary:
+        figure.savefig(temporary, dpi=110, bbox_inches="tight")
     write_json(choice, {"lr": best, "val_loss": {f"{rate:g}": loss for rate, loss in losses.items()}})
     print(f"{args.run}: learning rate {best:g}; losses and plot in {choice.parent}")
 
