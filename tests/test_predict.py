@@ -307,7 +307,7 @@ BAD = {
     "outside": ({"../../escaped.png": PAGE}, "leads out of the archive"),
     "inside outside": ({"a/../../../escaped.png": PAGE}, "leads out of the archive"),
     "backslashes": ({"..\\escaped.png": PAGE}, "leads out of the archive"),
-    "absolute": ({"/tmp/escaped.png": PAGE}, "leads out of the archive"),
+    "absolute": ({"/escaped.png": PAGE}, "leads out of the archive"),
     "drive": ({"C:\\escaped.png": PAGE}, "leads out of the archive"),
     "link": ({symlink(): b"/etc/passwd"}, "symbolic link"),
     "entries": ({f"{n}.png": b"" for n in range(10_000)}, "1000. entries"),
