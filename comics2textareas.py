@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import nn
-from torch.nn import functional
 from tqdm import tqdm
 
-from comics_depth.data import Frames, image_array, image_tensor, label, text_crops
+from comics_depth.data import Frames, image_array, label, text_crops
 from comics_depth.files import UserError, read_image, read_json, run_main, write_image, write_json, written_atomically
 from comics_depth.layout import SPLITS, Layout, read_names, run_name
 from comics_depth.options import FITTING, TRAINING, command_line, fill, run_actions, values
+from comics_depth.page_depth import text_map
 from comics_depth.stages import frame_names
 from comics_depth.training import Run, default_device, file_hash, finished_run, fit, read_metrics
 from models.loading import load_network
@@ -77,8 +77,8 @@ def train(args) -> None:
 def predicted(args, network: nn.Module) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
     """(name, image uint8 (H, W, 3), soft map, mask) of every validation frame, whole, at its own size."""
     for sample in tqdm(labelled(args.layout, "validation"), desc="text areas", leave=False, disable=None):
-        soft = whole_map(network, sample["image"][None].to(default_device()), args.scale)
-        yield sample["name"], image_array(sample["image"]), soft, sample["text_mask"][0].numpy() >= 0.5
+        image = image_array(sample["image"])
+        yield sample["name"], image, text_map(network, image, args.scale), sample["text_mask"][0].numpy() >= 0.5
 
 
 def overlaps(args, network: nn.Module, thresholds: Sequence[float]) -> np.ndarray:
@@ -180,7 +180,7 @@ def visualize_dcm(args) -> None:
     folder, names = args.layout.run(args.run) / "dcm", frame_names(args.layout, "validation")
     for name in tqdm(names, desc="pictures", disable=None):
         image = read_image(args.layout.frame(name))
-        soft = whole_map(network, image_tensor(image, default_device()), args.scale)
+        soft = text_map(network, image, args.scale)
         write_image(folder / f"{name.replace('/', '_')}.jpg", label(picture(image, soft, choice["threshold"]), name))
     print(f"{len(names)} pictures in {folder}: frame, soft map, text found (red)")
 
@@ -194,15 +194,6 @@ def picture(image: np.ndarray, soft: np.ndarray, threshold: float, mask: np.ndar
     for colour, area in areas.items():
         marked[area] = (image[area] // 3 + np.array(colour) * 2 // 3).astype(np.uint8)
     return np.hstack([image, np.repeat((soft * 255).astype(np.uint8)[..., None], 3, 2), marked])
-
-
-@torch.inference_mode()
-def whole_map(network: nn.Module, images: torch.Tensor, scale: float) -> np.ndarray:
-    """Soft text map (H, W) of one frame (1, 3, H, W), which the network sees at `scale`."""
-    size = [max(1, round(side * scale)) for side in images.shape[-2:]]
-    small = functional.interpolate(images, size, mode="bilinear", antialias=True) if scale != 1 else images
-    soft = functional.interpolate(network(small).float(), images.shape[-2:], mode="bilinear")
-    return soft[0, 0].clamp(0, 1).cpu().numpy()
 
 
 def remove_text(args) -> None:
@@ -251,7 +242,7 @@ def write_text_maps(args, network: nn.Module, choice: dict) -> None:
     write_json(note, choice)
     for name in tqdm(frame_names(layout, *SPLITS), desc="text maps", disable=None):
         if not layout.text_map(name).exists():
-            soft = whole_map(network, image_tensor(read_image(layout.frame(name)), default_device()), args.scale)
+            soft = text_map(network, read_image(layout.frame(name)), args.scale)
             write_image(layout.text_map(name), np.round(soft * 255).astype(np.uint8))
 
 

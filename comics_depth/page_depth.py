@@ -13,11 +13,9 @@ from torch.nn import functional
 from comics_depth.annotations import Box
 from comics_depth.data import image_tensor
 from comics_depth.files import UserError
+from comics_depth.panels import NEAR
 
-TEXT_PAGE_WIDTH = 496  # pixels of a page as the text network was trained: pages 992 wide, at half size
-TEXT_THRESHOLD = 0.67  # best on its validation frames
 LONGEST = 5  # length over width of a frame that the depth network sees at once: at 384 px, 77 across
-GUTTER_NOISE = 26  # largest difference of a channel (0 to 255) from the colour of the gutters
 GUTTER = 0.1  # how much farther than everything else the gutters are, in units of a frame's range
 
 
@@ -47,14 +45,15 @@ def depth_of_page(
 ) -> PageDepth:
     """Inverse depth of a page, RGB uint8 (H, W, 3); see PageDepth, FrameDepth and `compose` for what the values mean.
 
-    model: a models.depth.DepthModel. text: network RGB (N, 3, H, W) in [0, 1] -> probability of text (N, 1, H, W); what
-    it finds is filled before `model` sees the frame, and takes its depth from around it (None: text stays). boxes: the
-    frames inside the page (None: all of it is one). At most `batch_size` frames that `model` sees at the same size go
-    through it together. Raises UserError if it gives values that are not finite."""
+    model: a models.depth.DepthModel. text: network RGB (N, 3, H, W) in [0, 1] -> probability of text (N, 1, H, W), with
+    `threshold` and the `page_width` that it was trained for, in pixels, in its `architecture`; what it finds is filled
+    before `model` sees the frame, and takes its depth from around it (None: text stays). boxes: the frames inside the
+    page (None: all of it is one). At most `batch_size` frames that `model` sees at the same size go together.
+    Raises UserError if it gives values that are not finite."""
     height, width = image.shape[:2]
     boxes = boxes or [(0, 0, width, height)]
     # A page is about 1.4 times as high as wide: a spread of two pages counts as two, a webtoon strip by its width.
-    scale = min(1.0, TEXT_PAGE_WIDTH / min(width, height / 1.4))
+    scale = min(1.0, text.architecture["page_width"] / min(width, height / 1.4)) if text is not None else 1.0
     seen, masks, windows = [], [], []
     for index, (x1, y1, x2, y2) in enumerate(boxes):
         crop = image[y1:y2, x1:x2]
@@ -69,15 +68,22 @@ def depth_of_page(
     return PageDepth(compose(frames, gutters(image, frames)), frames)
 
 
+@torch.inference_mode()
+def text_map(network: nn.Module, image: np.ndarray, scale: float) -> np.ndarray:
+    """Probability of text, float32 (H, W), in an RGB uint8 (H, W, 3) image, which the network sees at `scale`."""
+    images = image_tensor(image, next(network.parameters()).device)
+    size = [max(1, round(side * scale)) for side in image.shape[:2]]
+    small = functional.interpolate(images, size, mode="bilinear", antialias=True) if scale != 1 else images
+    soft = functional.interpolate(network(small).float(), image.shape[:2], mode="bilinear")
+    return soft[0, 0].clamp(0, 1).cpu().numpy()
+
+
 def text_areas(image: np.ndarray, text: nn.Module, scale: float) -> np.ndarray:
     """Text and balloons of a frame, RGB uint8 (H, W, 3), as boolean (H, W); `text` sees it at `scale`. Grown to take in
     the outline of balloons."""
-    pixels = image_tensor(image, next(text.parameters()).device)
-    size = [max(round(side * scale), 1) for side in image.shape[:2]]
-    small = functional.interpolate(pixels, size, mode="bilinear", antialias=True)
-    soft = functional.interpolate(text(small).float(), image.shape[:2], mode="bilinear")[0, 0].cpu().numpy()
     grown = 2 * math.ceil(1.5 / scale) + 1
-    return cv2.dilate((soft >= TEXT_THRESHOLD).astype(np.uint8), np.ones((grown, grown), np.uint8)) > 0
+    found = text_map(text, image, scale) >= text.architecture["threshold"]
+    return cv2.dilate(found.astype(np.uint8), np.ones((grown, grown), np.uint8)) > 0
 
 
 def fill_smoothly(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -160,7 +166,7 @@ def gutters(image: np.ndarray, frames: list[FrameDepth]) -> np.ndarray:
     colour = np.median(image[gutter], axis=0).round()
     thick = np.ones((max(round(0.04 * min(gutter.shape)), 3),) * 2, np.uint8)
     for (x1, y1, x2, y2), _, text in frames:
-        same = cv2.absdiff(image[y1:y2, x1:x2], colour).max(axis=2) <= GUTTER_NOISE
+        same = cv2.absdiff(image[y1:y2, x1:x2], colour).max(axis=2) <= NEAR
         same = (same & ~text).astype(np.uint8)
         wide = cv2.morphologyEx(same, cv2.MORPH_OPEN, thick)
         if wide.mean() > 0.08:

@@ -10,6 +10,7 @@ from models.unet import UNet
 
 # The text-area network in this repository: for frames at half size.
 TEXT_AREAS = WEIGHTS / "text_areas.safetensors"
+NOTES = ("whole_comics", "threshold", "page_width")  # how a network is to be used, not what it is made of
 KINDS = {kind.__name__: kind for kind in (ResnetGenerator, PatchGAN, UNet)}
 
 
@@ -21,7 +22,7 @@ def load_network(path: Path, name: str) -> nn.Module:
     if kind is None:
         network = rebuild(architecture)
     else:
-        network = kind(**{key: value for key, value in architecture.items() if key not in ("kind", "whole_comics")})
+        network = kind(**{key: value for key, value in architecture.items() if key not in ("kind", *NOTES)})
         network.architecture = architecture
     load_strictly(network, state, path)
     return network.eval().requires_grad_(False)
