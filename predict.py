@@ -11,14 +11,14 @@ import torch
 from tqdm import tqdm
 
 from comics_depth.annotations import read_boxes
-from comics_depth.files import UserError, read_image, run_main, write_image, write_json
+from comics_depth.files import UserError, image_count, read_image, run_main, write_image, write_json
 from comics_depth.page_depth import depth_of_page
 from comics_depth.pages import RECORD, ImageBytes, Page, find_pages, read_record
 from comics_depth.panels import find_panels
 from comics_depth.predictions import write_depth
 from comics_depth.relief import beside_depth, contact_sheet, parallax, write_animation, write_points
 from comics_depth.stages import identity
-from comics_depth.training import default_device, finished_run
+from comics_depth.training import checkpoint_of, default_device
 from models.depth import SHIPPED, depth_model
 from models.loading import TEXT_AREAS, load_network
 
@@ -90,9 +90,8 @@ def made_by(args) -> dict:
     if args.batch_size < 1 or (args.image_size is not None and args.image_size < 32):
         found = f"{args.batch_size} and {args.image_size}"
         raise UserError(f"expected --batch-size from 1 and --image-size from 32, found {found}")
-    folders = [folder for folder in (Path(args.model), RUNS / args.model) if folder.is_dir()]
-    if folders and args.model not in SHIPPED:
-        args.model = str(finished_run(folders[0], "the command that trains it, or give the path of a checkpoint"))
+    if args.model not in SHIPPED:
+        args.model = checkpoint_of(args.model, RUNS)
     files = [name for name in ("floats", "parallax", "point_cloud") if getattr(args, name)]
     return {
         "model": identity(str(SHIPPED.get(args.model, args.model)), args.depth_weights), "image_size": args.image_size,
@@ -134,7 +133,10 @@ def predict_pages(args, pages: list[Page], wanted: dict) -> list[str]:
         try:
             content, source = contents(page)
             image = read_image(ImageBytes(content, page.source))
-            for reason in predict_page(args, page, image, model, text):
+            reasons = predict_page(args, page, image, model, text)
+            if (count := image_count(ImageBytes(content, page.source))) > 1:
+                reasons.append(f"{page.source}: all but the first of {count} images; split the file to have them")
+            for reason in reasons:
                 tqdm.write(f"left out: {reason}", file=sys.stderr)
             write_json(args.output / page.name / RECORD, wanted | source)
         except UserError as error:

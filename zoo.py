@@ -16,7 +16,7 @@ from comics_depth.results import CAPTION, markdown
 from comics_depth.scores import REFERENCES
 from comics_depth.scoring import Frame, Run, choose_frames, count_run, find_maps, frame_options, frames_to_score, score
 from comics_depth.stages import identity
-from comics_depth.training import default_device
+from comics_depth.training import checkpoint_of, default_device
 from models.depth import SHIPPED, depth_model, licence
 
 BASELINE = "lower_is_nearer"  # what a network has to beat, and at hand everywhere
@@ -49,7 +49,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = command_line(__doc__, EXAMPLES, "floats", "restart")
     parser.add_argument("models", nargs="+", metavar="MODEL", help="default, MiDaS, MiDaS_small, DPT_Hybrid, hf:<repo "
-                        "id or folder>, a checkpoint or a TorchScript file; NAME=MODEL names its row")  # fmt: skip
+                        "id or folder>, a run, a checkpoint, a TorchScript file; NAME=MODEL names its row")  # fmt: skip
     frame_options(parser)
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="of the tables, the figure and a page to open in "
                         "a browser (default: <runs root>/zoo)")  # fmt: skip
@@ -88,7 +88,8 @@ def predict_all(args: argparse.Namespace, frames: list[Frame]) -> dict[str, str]
     for name, model in args.models.items():
         args.run = f"zoo_{name}"
         try:
-            made_by = {"depth_model": identity(str(SHIPPED.get(model, model)))}
+            model = str(SHIPPED.get(model)) if model in SHIPPED else checkpoint_of(model, args.layout.runs_root)
+            made_by = {"depth_model": identity(model)}
             predict_frames(args, predictor(model), made_by, names)
         except Exception as error:  # code and files of other people fail in any way
             failed[name] = str(error) if getattr(error, "user_error", False) else f"{type(error).__name__}: {error}"

@@ -58,6 +58,12 @@ def image_size(path: Path) -> tuple[int, int]:
         raise UserError(f"{path}: not a readable image ({error})") from error
 
 
+def image_count(path: Path) -> int:
+    """How many images a readable file holds (a TIFF, an animation): read_image gives the first."""
+    with Image.open(path, formats=FORMATS) as image:
+        return getattr(image, "n_frames", 1)
+
+
 @contextlib.contextmanager
 def counted(skipped: list[str]) -> Iterator[None]:
     """What the user can mend in one of many files goes to `skipped` and does not stop the others."""

@@ -14,7 +14,7 @@ from comics_depth.layout import Layout
 PRESETS: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
     Path(__file__).with_name("presets.toml").read_text(encoding="utf-8")
 )
-SHIPPED = Path(__file__).parents[1] / "models" / "weights"  # the networks in this repository, by name
+WEIGHTS = Path(__file__).parents[1] / "models" / "weights"  # the networks in this repository, by name
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "tag": {"help": "keeps runs apart that differ in seed or depth model: <approach>_<variant>-TAG"},
@@ -127,7 +127,7 @@ def model_source(args: argparse.Namespace, role: str) -> tuple[str, Path | None]
     name = getattr(args, role)
     if name is None:
         raise UserError(f"--preset {args.preset} needs --{role.replace('_', '-')}: " + OPTIONS[role]["help"])
-    if (file := SHIPPED / f"{name}.safetensors").exists():
+    if (file := WEIGHTS / f"{name}.safetensors").exists():
         name = str(file)
     return name, args.depth_weights if role == "depth_model" or args.teacher == args.depth_model else None
 

@@ -106,6 +106,15 @@ def finished_run(folder: Path, command: str) -> Path:
     return best if best.exists() else folder / "last.pt"
 
 
+def checkpoint_of(model: str, runs: Path) -> str:
+    """The name or file of a depth model, or, of a folder or the name of a run in `runs`, the checkpoint of that run.
+    Raises UserError if the run is unfinished."""
+    folders = [folder for folder in (Path(model), runs / model) if folder.is_dir()]
+    if not folders:
+        return model
+    return str(finished_run(folders[0], "the command that trains it, or give the path of a checkpoint"))
+
+
 def resolved_precision(precision: str) -> str:
     """`auto` is bf16 where the processor multiplies it in hardware (CUDA from Ampere on, CPUs with AMX), else `no`."""
     if precision != "auto":

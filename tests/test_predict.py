@@ -274,6 +274,14 @@ def test_broken_files_are_reported_and_the_rest_goes_on(tmp_path, predict):
     assert code == 2 and "nothing could be predicted" in printed and not (tmp_path / "none").exists()
 
 
+def test_of_a_file_of_several_images_the_first_is_read_and_the_rest_told(tmp_path, predict):
+    first, second = Image.fromarray(draw_page()), Image.new("RGB", (90, 90), "red")
+    first.save(tmp_path / "scan.tiff", save_all=True, append_images=[second])
+    code, printed = predict(tmp_path / "scan.tiff", "-o", tmp_path / "out")
+    assert code == 0 and "all but the first of 2 images" in printed
+    assert read_depth(tmp_path / "out/scan/page.png").shape == draw_page().shape[:2]
+
+
 # Archives
 
 

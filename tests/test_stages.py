@@ -128,7 +128,7 @@ def shipped(tmp_path_factory):
     path, model = tmp_path_factory.mktemp("weights") / "default.safetensors", depth_model("default", resolution=64)
     write_shipped(path, model, model.architecture, "depth")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("comics_depth.options.SHIPPED", path.parent)
+        patch.setattr("comics_depth.options.WEIGHTS", path.parent)
         yield path
 
 
