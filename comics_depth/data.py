@@ -80,13 +80,13 @@ def text_crops(size: int) -> v2.Transform:
     return v2.Compose([EnlargeTo(size), v2.RandomCrop(size), *colours, v2.RandomHorizontalFlip()])
 
 
-def varied_crops(size: int) -> v2.Transform:
-    """Random parts of images, a third of the picture or more, at `size`, in changed colours, flipped: for learning from
-    few images what holds at any scale."""
+def varied_crops(size: int, *between: torch.nn.Module) -> v2.Transform:
+    """Random parts of images, a third of the picture or more, at `size`, changed by what is `between`, in changed
+    colours, flipped: for learning from few images what holds at any scale."""
     crops = v2.RandomResizedCrop(size, scale=(0.3, 1), ratio=(0.75, 1.33), antialias=True)
     jitter = v2.RandomApply([v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.4, hue=0.04)], 0.8)
     colours = [v2.RandomGrayscale(0.1), jitter, v2.RandomApply([RandomGamma()], 0.5)]
-    return v2.Compose([crops, *colours, v2.RandomHorizontalFlip()])
+    return v2.Compose([crops, *between, *colours, v2.RandomHorizontalFlip()])
 
 
 class Frames(Dataset):

@@ -4,10 +4,12 @@ Reads, below the data root, photographs with the averaged depth of a teacher, an
   python datasets_preparation.py --crop_frames --coco17_depth --averaged --teacher FILE --preset open --data-root DATA
   python datasets_preparation.py --synthesize --crop_frames --pages 120 --photographs 800 --seed 1 --preset open \\
     --data-root DATA/synthetic_world
-for the others the translations of `cyclegan_natural2comics.py simple|depth_aware|without_text --train`, and for
-text_areas the run of `comics2textareas.py --train --select_epoch`."""
+  python -m tools.free_pictures DATA/free_pictures
+and, for the other networks, the translations of `cyclegan_natural2comics.py simple|depth_aware|without_text --train`;
+for text_areas the run of `comics2textareas.py --train --select_epoch`."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ from comics_depth.data import (
     image_tensor,
     varied_crops,
 )
-from comics_depth.files import UserError, read_image, read_json, run_main, write_image, write_json
+from comics_depth.files import UserError, image_size, read_image, read_json, run_main, write_image, write_json
 from comics_depth.inference import as_predictor
 from comics_depth.layout import Layout
 from comics_depth.options import command_line, fill
@@ -37,17 +39,19 @@ from comics_depth.validation import depth_validation, sample_grid
 from models.depth import SHIPPED, WEIGHTS, AveragedDepth, depth_model, small_depth_model, write_shipped
 from models.loading import TEXT_AREAS, load_network
 from models.objectives import DepthTraining
+from tools.pasted_figures import PastedFigures
 
 EXAMPLES = """\
-  python -m tools.train_depth train default --preset open --data-root DATA
+  python -m tools.train_depth train default --preset open --data-root DATA --teacher FILE
   python -m tools.train_depth train mixed labelled --preset open --data-root DATA --teacher FILE
   python -m tools.train_depth measure default MiDaS_small --preset open --data-root DATA"""
 TRANSLATED = ["translated_simple", "translated_depth_aware", "translated_without_text"]
 LABELS = ["teacher", "default", "mixed"]
 # What each network starts from and what an epoch shows it: sources named more than once come in different crops.
 RECIPES = {
-    # real photographs are few
-    "default": {"start": None, "sources": [*["photographs"] * 5, "synthetic_photographs"], "epochs": 20, "lr": 6e-4},
+    # real photographs are few, and figures in front of them rare
+    "default": {"start": None, "epochs": 22, "lr": 6e-4,
+                "sources": [*["photographs"] * 3, "free_photographs", "synthetic_photographs"]},
     # the routes that adapt it, each a row in docs/benchmarks.md
     "translated": {"start": "default", "sources": TRANSLATED * 2, "epochs": 3, "lr": 3e-4},
     "synthetic": {"start": "default", "sources": ["synthetic_comics"] * 2, "epochs": 3, "lr": 3e-4},
@@ -62,7 +66,7 @@ TRAINING = {"image_size": 256, "batch_size": 8, "seed": 0, "schedule": "linear",
 
 
 def main() -> None:
-    parser = command_line(__doc__, EXAMPLES, "teacher", "restart")
+    parser = command_line(__doc__, EXAMPLES, "teacher", "workers", "restart")
     parser.add_argument("action", choices=("train", "measure"))
     known = ", ".join([*RECIPES, TEXT_AREAS.stem])
     parser.add_argument("networks", nargs="+", help=f"train: {known}; measure: any depth models")
@@ -115,19 +119,23 @@ def translated(args, source: str) -> Path:
     return folder
 
 
+def averaged(args, network: str, folder: Path, names: list[str], image: Callable[[str], Path]) -> Path:
+    """The folder, with the depth of every image by a network, averaged over sizes and mirror images."""
+    keep_if_made_by(folder, known_network(args, network))
+    missing = [name for name in names if not (folder / f"{name}.png").exists()]
+    if missing:
+        predict = as_predictor(AveragedDepth(depth_model(known_network(args, network))), default_device())
+    for name in tqdm(missing, desc=folder.name, disable=None):
+        write_depth(folder / f"{name}.png", predict(read_image(image(name))))
+    return folder
+
+
 def labelled(args, networks: list[str]) -> Path:
-    """The folder of the depth of every training frame: the mean over networks, each averaged over sizes and mirror
-    images (pseudo-labels of an ensemble; no hand-made ordering is used)."""
-    names, folders = frame_names(args.layout, "train"), []
-    for network in networks:
-        folders.append(args.layout.run(f"averaged_{network}"))
-        keep_if_made_by(folders[-1], known_network(args, network))
-        missing = [name for name in names if not (folders[-1] / f"{name}.png").exists()]
-        if missing:
-            model = AveragedDepth(depth_model(known_network(args, network)))
-            predict = as_predictor(model, default_device())
-        for name in tqdm(missing, desc=folders[-1].name, disable=None):
-            write_depth(folders[-1] / f"{name}.png", predict(read_image(args.layout.frame(name))))
+    """The folder of the depth of every training frame, the mean over networks (pseudo-labels of an ensemble; no
+    hand-made ordering is used)."""
+    names = frame_names(args.layout, "train")
+    folders = [averaged(args, network, args.layout.run(f"averaged_{network}"), names, args.layout.frame)
+               for network in networks]  # fmt: skip
     labels = args.layout.run("labels")
     for name in names:
         write_depth(labels / f"{name}.png", np.mean([read_depth(folder / f"{name}.png") for folder in folders], axis=0))
@@ -139,6 +147,14 @@ def source(args, kind: str, split: str, options: dict) -> Frames:
     layout, world = args.layout, Layout(args.layout.data_root / "synthetic_world", args.layout.runs_root)
     if kind == "photographs":
         return photographs(layout, split, depth=layout.photograph_depth, **options)
+    if kind == "free_photographs":
+        folder = layout.data_root / "free_pictures/photographs"
+        names = sorted(path.stem for path in folder.glob("*.jpg"))
+        if not names:
+            raise UserError(f"{folder}: no photographs; first run: python -m tools.free_pictures {folder.parent}")
+        image = lambda name: folder / f"{name}.jpg"  # noqa: E731
+        depth = averaged(args, "teacher", layout.run("averaged_photographs"), names, image)
+        return Frames(names, image, depth=lambda name: depth / f"{name}.png", **options)
     if kind == "synthetic_photographs":
         return photographs(world, split, depth=world.photograph_truth, **options)
     if kind == "synthetic_comics":
@@ -157,13 +173,16 @@ def train(args, name: str) -> None:
     """Trains by the recipe; `default` is written to models/weights/, and so is `text_areas` from the run of its own
     stage."""
     if name == TEXT_AREAS.stem:
-        due = args.layout.command("comics2textareas.py --train")
-        checkpoint = finished_run(args.layout.run("comics2textareas_unet"), due)
-        network = load_network(checkpoint, "text")
-        write_shipped(TEXT_AREAS, network, network.architecture, "text", licence="MIT")
+        layout, run, due = args.layout, "comics2textareas_unet", "comics2textareas.py --train --optimize_threshold"
+        network = load_network(finished_run(layout.run(run), layout.command(due)), "text")
+        chosen = read_json(layout.needed(layout.choice(run), due))["threshold"]
+        widths = [image_size(path)[1] for path in layout.ebdtheque_pages.rglob("*.*")]
+        seen = float(np.median(widths)) * read_json(layout.run(run) / "config.json")["options"]["scale"]
+        notes = {"threshold": round(chosen, 2), "page_width": seen}
+        write_shipped(TEXT_AREAS, network, network.architecture | notes, "text", licence="MIT")
         return
-    if args.teacher is None and "labels" in RECIPES.get(name, {}):
-        raise UserError(f"{name} needs --teacher FILE: it gives part of the labels")
+    if args.teacher is None and ("labels" in RECIPES.get(name, {}) or name == "default"):
+        raise UserError(f"{name} needs --teacher FILE: it gives part of the depth")
     if name not in RECIPES:
         raise UserError(f"{name}: expected one of {', '.join(RECIPES)}, {TEXT_AREAS.stem}")
     recipe = {**TRAINING, **RECIPES[name]}
@@ -172,17 +191,24 @@ def train(args, name: str) -> None:
         if kind in kinds:
             translated(args, kind)
     args.labels = labelled(args, recipe["labels"]) if "labels" in recipe else None
-    training = [source(args, kind, "train", {"transform": varied_crops(size), "seed": n})
-                for n, kind in enumerate(kinds)]  # fmt: skip
+    # drawn worlds have figures of their own
+    paste = PastedFigures(args.layout.data_root / "free_pictures/figures")
+    training = [
+        source(
+            args, kind, "train", {"transform": varied_crops(size, *[] if "synthetic" in kind else [paste]), "seed": n}
+        )
+        for n, kind in enumerate(kinds)
+    ]
     held_aside = [source(args, kind, "validation", {"transform": central_crops(size)})
-                  for kind in dict.fromkeys(kinds) if kind != "labelled_comics"]  # fmt: skip
+                  for kind in dict.fromkeys(kinds) if kind not in ("free_photographs", "labelled_comics")]  # fmt: skip
     torch.manual_seed(recipe["seed"])
     student = depth_model(known_network(args, recipe["start"])) if recipe["start"] else small_depth_model(384)
     objective, pairs = DepthTraining(student, recipe["lr"], "ssi"), PairedDomains(JoinedFrames(held_aside), None)
     run = Run(args.layout.run(f"recipe_{name}"), {**recipe, "restart": args.restart})
     options = {option: recipe[option] for option in ("epochs", "batch_size", "seed", "schedule", "precision")}
     fit(objective, PairedDomains(JoinedFrames(training), None), run, **options,
-        validate=depth_validation(objective, pairs, 8), pictures=sample_grid(objective, pairs))  # fmt: skip
+        workers=args.workers, validate=depth_validation(objective, pairs, 8),
+        pictures=sample_grid(objective, pairs))  # fmt: skip
     if name == "default":
         model = depth_model(str(run.folder / "last.pt"))
         write_shipped(WEIGHTS / f"{name}.safetensors", model, model.architecture, "depth", licence="MIT")
