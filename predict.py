@@ -19,7 +19,7 @@ from comics_depth.predictions import write_depth
 from comics_depth.relief import beside_depth, contact_sheet, parallax, write_animation, write_points
 from comics_depth.stages import identity
 from comics_depth.training import checkpoint_of, default_device
-from models.depth import SHIPPED, depth_model
+from models.depth import SHIPPED, AveragedDepth, depth_model
 from models.loading import TEXT_AREAS, load_network
 
 SHEET = 60  # pages on a contact sheet
@@ -73,6 +73,7 @@ def command_line() -> argparse.ArgumentParser:
         f"(folder, or name below {RUNS}), a checkpoint or TorchScript file (default: default)")  # fmt: skip
     add("--depth-weights", type=Path, help="weights file of a named model, for machines without network")
     add("--image-size", type=int, help="long side of what the model sees, pixels (default: the model's own)")
+    add("--averaged", action="store_true", help="mean over three sizes and mirror images: better, but slower")
     add("--batch-size", type=int, default=8, help="most frames of one page and shape at a time (default 8)")
     add("--whole-page", action="store_true", help="do not look for frames: each image is one")
     add("--text", choices=("aware", "keep"), default="aware", help="aware (default): text is filled before the model "
@@ -95,6 +96,7 @@ def made_by(args) -> dict:
     files = [name for name in ("floats", "parallax", "point_cloud") if getattr(args, name)]
     return {
         "model": identity(str(SHIPPED.get(args.model, args.model)), args.depth_weights), "image_size": args.image_size,
+        "averaged": args.averaged,
         "text": identity(str(TEXT_AREAS)) if args.text == "aware" else "kept", "whole_page": args.whole_page,
         "files": files,
     }  # fmt: skip
@@ -127,7 +129,12 @@ def predict_pages(args, pages: list[Page], wanted: dict) -> list[str]:
     device = default_device()
     model = depth_model(args.model, args.depth_weights, args.image_size).to(device).eval()
     text = load_network(TEXT_AREAS, "text").to(device) if args.text == "aware" else None
-    print(f"on {device} ({torch.get_num_threads()} threads); frames are seen {model.resolution} pixels long")
+    sizes = (model.resolution,)
+    if args.averaged:
+        sizes = (sizes[0] * 2 // 3, sizes[0], sizes[0] * 4 // 3)
+        model = AveragedDepth(model, sizes)
+    seen = " and ".join(map(str, sizes))
+    print(f"on {device} ({torch.get_num_threads()} threads); frames are seen {seen} pixels long")
     problems = []
     for page in tqdm(pages, desc="depth of pages", unit="page", disable=None):
         try:

@@ -139,7 +139,17 @@ class AveragedDepth(nn.Module):
         super().__init__()
         self.model, self.resolutions = model, resolutions
 
-    def forward(self, images: Tensor) -> Tensor:
+    @property
+    def mean(self) -> Tensor:
+        return self.model.mean
+
+    def resize(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) at the largest size that the network sees."""
+        self.model.resolution = max(self.resolutions)
+        return self.model.resize(images)
+
+    def forward(self, images: Tensor, resize: bool = True) -> Tensor:
+        """As DepthModel; `resize` changes nothing: the network sees sizes of its own either way."""
         total = images.new_zeros(())
         for resolution in self.resolutions:
             self.model.resolution = resolution

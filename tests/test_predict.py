@@ -274,6 +274,23 @@ def test_broken_files_are_reported_and_the_rest_goes_on(tmp_path, predict):
     assert code == 2 and "nothing could be predicted" in printed and not (tmp_path / "none").exists()
 
 
+def test_averaged_depth_of_a_page_does_not_know_left_from_right(tmp_path, predict):
+    page = draw_page()
+    write_image(tmp_path / "in" / "p.png", page)
+    write_image(tmp_path / "in" / "q.png", page[:, ::-1])
+    for out, options in (("one", ()), ("many", ("--averaged",))):
+        code, printed = predict(tmp_path / "in", "-o", tmp_path / out, "--whole-page", "--floats", "--text", "keep",
+                                *options, size=96)  # fmt: skip
+        assert code == 0 and ("64 and 96 and 128 pixels" in printed) == (out == "many")
+    one, many = ([read_depth(tmp_path / out / name / "page.npy") for name in "pq"] for out in ("one", "many"))
+    assert np.abs(many[0] - many[1][:, ::-1]).max() < 1e-3 < np.abs(one[0] - one[1][:, ::-1]).max()
+    assert np.corrcoef(one[0].ravel(), many[0].ravel())[0, 1] > 0.8
+    code, printed = predict(
+        tmp_path / "in", "-o", tmp_path / "many", "--whole-page", "--floats", "--text", "keep", size=96
+    )
+    assert code == 0 and not np.array_equal(read_depth(tmp_path / "many/p/page.npy"), many[0])  # made anew
+
+
 def test_of_a_file_of_several_images_the_first_is_read_and_the_rest_told(tmp_path, predict):
     first, second = Image.fromarray(draw_page()), Image.new("RGB", (90, 90), "red")
     first.save(tmp_path / "scan.tiff", save_all=True, append_images=[second])
