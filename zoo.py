@@ -17,7 +17,7 @@ from comics_depth.scores import REFERENCES
 from comics_depth.scoring import Frame, Run, choose_frames, count_run, find_maps, frame_options, frames_to_score, score
 from comics_depth.stages import identity
 from comics_depth.training import checkpoint_of, default_device
-from models.depth import SHIPPED, depth_model, licence
+from models.depth import SHIPPED, AveragedDepth, depth_model, licence
 
 BASELINE = "lower_is_nearer"  # what a network has to beat, and at hand everywhere
 EXAMPLES = """  python zoo.py default MiDaS MiDaS_small
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = command_line(__doc__, EXAMPLES, "floats", "restart")
+    parser = command_line(__doc__, EXAMPLES, "averaged", "floats", "restart")
     parser.add_argument("models", nargs="+", metavar="MODEL", help="default, MiDaS, MiDaS_small, DPT_Hybrid, hf:<repo "
                         "id or folder>, a run, a checkpoint, a TorchScript file; NAME=MODEL names its row")  # fmt: skip
     frame_options(parser)
@@ -89,8 +89,8 @@ def predict_all(args: argparse.Namespace, frames: list[Frame]) -> dict[str, str]
         args.run = f"zoo_{name}"
         try:
             model = str(SHIPPED.get(model)) if model in SHIPPED else checkpoint_of(model, args.layout.runs_root)
-            made_by = {"depth_model": identity(model)}
-            predict_frames(args, predictor(model), made_by, names)
+            made_by = {"depth_model": identity(model)} | ({"averaged": True} if args.averaged else {})
+            predict_frames(args, predictor(model, args.averaged), made_by, names)
         except Exception as error:  # code and files of other people fail in any way
             failed[name] = str(error) if getattr(error, "user_error", False) else f"{type(error).__name__}: {error}"
             print(f"left out: {name}: {failed[name]}")
@@ -102,9 +102,14 @@ def predict_all(args: argparse.Namespace, frames: list[Frame]) -> dict[str, str]
     return failed
 
 
-def predictor(model: str) -> Callable[[np.ndarray], np.ndarray]:
+def predictor(model: str, averaged: bool = False) -> Callable[[np.ndarray], np.ndarray]:
     """RGB uint8 (H, W, 3) -> inverse depth (H, W); loads the model when the first frame comes."""
-    load = functools.cache(lambda: as_predictor(depth_model(model), default_device()))
+
+    @functools.cache
+    def load() -> Callable[[np.ndarray], np.ndarray]:
+        network = depth_model(model)
+        return as_predictor(AveragedDepth(network) if averaged else network, default_device())
+
     return lambda image: load()(image)
 
 

@@ -42,8 +42,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "photographs": {"type": int, "help": "photographs to draw"},
     "teacher": {"help": "depth model that gives pseudo-depth and never learns: default, MiDaS, MiDaS_small, "
                 "DPT_Hybrid, DPT_Large, hf:<repo id>, or a checkpoint or TorchScript file"},
-    "averaged": {"action": argparse.BooleanOptionalAction, "help": "pseudo-depth is the mean over three sizes and "
-                 "mirror images of each photograph, standardised"},
+    "averaged": {"action": argparse.BooleanOptionalAction, "help": "depth is the mean over three sizes and mirror "
+                 "images of each picture, standardised"},
     "depth_model": {"help": "depth model that is adapted and fine-tuned (the same names, no TorchScript)"},
     "depth_weights": {"type": Path, "help": "weights file of the named depth model, for machines without network"},
     "workers": {"type": int, "help": "processes that read data (default: 0 in training, all cores in preparation)"},

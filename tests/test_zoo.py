@@ -119,6 +119,19 @@ def test_what_was_predicted_by_the_same_model_is_kept(layout, torchscripts, tmp_
     assert path.stat().st_mtime_ns != before and not (layout.predictions("zoo_m") / "a_1.png").exists()
 
 
+def test_averaged_depth_is_other_depth_and_a_run_is_known_by_its_name(layout, torchscripts):
+    run = layout.run("mine")
+    write_text(run / "metrics.jsonl", '{"epoch": 1, "finished": true}\n')
+    (run / "best.pt").write_bytes((torchscripts / "bright.pt").read_bytes())
+    zoo("mine", "--split", "test", layout=layout)
+    path = layout.predictions("zoo_mine") / "c_1.png"
+    once = read_depth(path)
+    zoo("mine", "--averaged", "--split", "test", layout=layout)
+    assert abs(read_depth(path).mean()) < 1e-3 < once.mean()  # standardised
+    write_text(run / "metrics.jsonl", '{"epoch": 1, "finished": false}\n')
+    assert "this run is not finished" in zoo("mine", layout=layout, code=2)
+
+
 def test_any_folder_of_orderings_and_no_lists_of_frames(layout, torchscripts, tmp_path):
     bare = Layout(tmp_path / "bare", tmp_path / "runs")
     write_image(bare.frame("x"), np.full((*SIZE, 3), 90, np.uint8))
