@@ -38,20 +38,25 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="gets photographs/, figures/ and licences/; made anew")
     parser.add_argument("--debs", type=Path, help=f"folder with the packages {', '.join(PACKAGES)}; default: apt-get")
     args = parser.parse_args()
+    if args.output.exists() and not (args.output / "licences").is_dir():
+        raise UserError(f"{args.output}: is there and was not made by this script; give another folder")
+    unfinished = Path(f"{args.output}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
     for part in ("photographs", "figures", "licences"):
-        shutil.rmtree(args.output / part, ignore_errors=True)
-        (args.output / part).mkdir(parents=True)
+        (unfinished / part).mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
         for package in PACKAGES:
             unpack(package, args.debs, Path(folder))
             copyright_file = Path(folder) / package / "usr/share/doc" / package / "copyright"
-            shutil.copy(copyright_file, args.output / "licences" / f"{package}.txt")
+            shutil.copy(copyright_file, unfinished / "licences" / f"{package}.txt")
         for name, image in tqdm(photographs(Path(folder)), desc="photographs", disable=None):
             image = image.convert("RGB")
             image.thumbnail((640, 640), Image.Resampling.LANCZOS)
-            image.save(args.output / "photographs" / f"{name}.jpg", quality=92)
+            image.save(unfinished / "photographs" / f"{name}.jpg", quality=92)
         for name, image in tqdm(figures(Path(folder)), desc="figures", disable=None):
-            image.save(args.output / "figures" / f"{name}.png")
+            image.save(unfinished / "figures" / f"{name}.png")
+    shutil.rmtree(args.output, ignore_errors=True)
+    unfinished.rename(args.output)
     for part in ("photographs", "figures"):
         print(f"{args.output / part}: {len(list((args.output / part).iterdir()))} pictures")
 
