@@ -154,6 +154,7 @@ def chosen_network(args, *needed: str) -> tuple[nn.Module, dict]:
     is due."""
     folder, command = args.layout.run(args.run), args.layout.command
     checkpoint = finished_run(folder, command("comics2textareas.py --train"))
+    args.scale = read_json(folder / "config.json")["options"]["scale"]  # it sees text at the size it was trained for
     choice = choice_of(args)[1]
     for key in needed:
         if key not in choice:
@@ -203,21 +204,20 @@ def remove_text(args) -> None:
     write_text_maps(args, network, choice)
     names = frame_names(layout, "train")
     crops, sheet = {}, []
-    marks = layout.crop_marks
-    before = (read_json(layout.crop_manifest), read_json(marks)) if marks.exists() else (None, None)
-    shutil.rmtree(layout.no_text, ignore_errors=True)  # crops of another network must not stay among these
-    for index, name in enumerate(tqdm(names, desc="text-free crops", disable=None)):
-        image, soft = read_image(layout.frame(name)), read_image(layout.text_map(name))[..., 0]
-        box = text_free_box(image.shape[:2], soft, args, np.random.default_rng((args.seed, index)))
-        if box is None:
-            continue
-        x1, y1, x2, y2 = box
-        crops[name] = {"box": box, "text": float(soft[y1:y2, x1:x2].max() / 255)}
-        write_image(layout.no_text / f"{name}.jpg", image[y1:y2, x1:x2])
-        sheet.append(cv2.resize(image[y1:y2, x1:x2], (96, 96), interpolation=cv2.INTER_AREA))
+    for index, name in enumerate(tqdm(names, desc="text-free boxes", disable=None)):
+        soft = read_image(layout.text_map(name))[..., 0]
+        if box := text_free_box(soft.shape, soft, args, np.random.default_rng((args.seed, index))):
+            x1, y1, x2, y2 = box
+            crops[name] = {"box": box, "text": float(soft[y1:y2, x1:x2].max() / 255)}
+    # The same crops again stay, with what a person has marked on them; others go.
+    if not layout.crop_manifest.exists() or read_json(layout.crop_manifest) != crops:
+        shutil.rmtree(layout.no_text, ignore_errors=True)
+    for name, crop in tqdm(crops.items(), desc="text-free crops", disable=None):
+        x1, y1, x2, y2 = crop["box"]
+        pixels = read_image(layout.frame(name))[y1:y2, x1:x2]
+        write_image(layout.no_text / f"{name}.jpg", pixels)
+        sheet.append(cv2.resize(pixels, (96, 96), interpolation=cv2.INTER_AREA))
     write_json(layout.crop_manifest, crops)
-    if before[0] == crops:  # the same crops again: what a person marked still holds
-        write_json(marks, before[1])
     share = len(crops) / len(names)
     print(f"{len(crops)} text-free crops of {len(names)} training frames ({share:.0%}) in {layout.no_text}")
     if share < 0.1:

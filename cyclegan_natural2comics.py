@@ -9,10 +9,11 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from comics_depth.data import PairedDomains, central_crops, image_array, image_tensor, random_crops
-from comics_depth.files import list_images, read_image, run_main, write_image
+from comics_depth.files import read_image, run_main, write_image
 from comics_depth.inference import as_predictor, predict_frames
 from comics_depth.layout import run_name
 from comics_depth.options import FITTING, MODELS, TRAINING, command_line, fill, model_source, run_actions, values
+from comics_depth.splits import image_names
 from comics_depth.stages import comics_frames, data_files, identity, photographs, text_free_crops
 from comics_depth.training import Run, default_device, file_hash, finished_run, fit
 from comics_depth.validation import sample_grid
@@ -117,15 +118,15 @@ def translate_folder(args) -> None:
     """Writes original and translation side by side for every image below the folder."""
     device = default_device()
     network = trained(args, "natural2comics" if args.to == "comics" else "comics2natural")[1].to(device)
-    paths = list_images(args.translate)
-    for path in tqdm(paths, desc=f"to {args.to}", disable=None):
+    found = image_names(args.translate)
+    for name, path in tqdm(found.items(), desc=f"to {args.to}", disable=None):
         images = image_tensor(read_image(path), device)
         factor = args.image_size / min(images.shape[-2:])
         size = [max(1, round(side * factor / 4)) * 4 for side in images.shape[-2:]]
         images = functional.interpolate(images, size, mode="bilinear", antialias=True)
         both = np.hstack([image_array(images[0]), image_array(network(images)[0])])
-        write_image(args.output / path.relative_to(args.translate).with_suffix(".jpg"), both)
-    print(f"{len(paths)} pairs, original and as {args.to}, in {args.output}")
+        write_image(args.output / f"{name}.jpg", both)
+    print(f"{len(found)} pairs, original and as {args.to}, in {args.output}")
 
 
 if __name__ == "__main__":

@@ -113,7 +113,14 @@ def optimize_lr(args) -> None:
     validated.set(xlabel="learning rate", ylabel="validation loss", title=f"chosen: {best:g}")
     with written_atomically(choice.with_name("learning_rates.png")) as temporary:
         figure.savefig(temporary, dpi=110, bbox_inches="tight")
-    write_json(choice, {"lr": best, "val_loss": {f"{rate:g}": loss for rate, loss in losses.items()}})
+    write_json(
+        choice,
+        {
+            "lr": best,
+            "depth_model": identity(*model_source(args, "depth_model")),
+            "val_loss": {f"{rate:g}": loss for rate, loss in losses.items()},
+        },
+    )
     print(f"{args.run}: learning rate {best:g}; losses and plot in {choice.parent}")
 
 
@@ -122,7 +129,11 @@ def train(args) -> None:
         swept = args.variant.replace("_ignoretext", "")
         choice = args.layout.choice(run_name("depth_estimator", swept, args.tag) + "_lr")
         command = f"depth_estimator.py {swept} --optimize_lr"
-        args.lr = read_json(args.layout.needed(choice, command, " (or give --lr)"))["lr"]
+        chosen = read_json(args.layout.needed(choice, command, " (or give --lr)"))
+        args.lr, model = chosen["lr"], identity(*model_source(args, "depth_model"))
+        if chosen.get("depth_model", model) != model:
+            raise UserError(f"{choice}: the rate was chosen for {chosen['depth_model']}, the depth model is {model}; "
+                            f"run {args.layout.command(command)} --restart, or give --lr")  # fmt: skip
         print(f"{args.run}: learning rate {args.lr:g}, chosen by --optimize_lr of {swept}")
     train_once(args, args.layout.run(args.run))
 

@@ -96,8 +96,8 @@ def wanted_runs(args: argparse.Namespace) -> tuple[list[Run], Run]:
         if variant in untagged and not args.layout.predictions(name).is_dir():
             name = run_name(approach, variant)
         train = "" if variant in (*REFERENCES, "no_batchnorm_trick") else "--train "
-        remedy = f"Run first: python {ROWS[approach][0]} {variant} {train}--generate_depth_images{args.repeat}"
-        return Run(name, args.layout.predictions(name), remedy)
+        remedy = args.layout.command(f"{ROWS[approach][0]} {variant} {train}--generate_depth_images")
+        return Run(name, args.layout.predictions(name), f"Run first: {remedy}")
 
     if args.approach == "predictions":
         folder = Path(args.variant)

@@ -129,11 +129,8 @@ def predict_pages(args, pages: list[Page], wanted: dict) -> list[str]:
     device = default_device()
     model = depth_model(args.model, args.depth_weights, args.image_size).to(device).eval()
     text = load_network(TEXT_AREAS, "text").to(device) if args.text == "aware" else None
-    sizes = (model.resolution,)
-    if args.averaged:
-        sizes = (sizes[0] * 2 // 3, sizes[0], sizes[0] * 4 // 3)
-        model = AveragedDepth(model, sizes)
-    seen = " and ".join(map(str, sizes))
+    model = AveragedDepth(model) if args.averaged else model
+    seen = " and ".join(map(str, model.resolutions if args.averaged else [model.resolution]))
     print(f"on {device} ({torch.get_num_threads()} threads); frames are seen {seen} pixels long")
     problems = []
     for page in tqdm(pages, desc="depth of pages", unit="page", disable=None):

@@ -79,7 +79,7 @@ def main() -> None:
         key, title = " ".join(line), f"[{number}/{len(commands)}] python {' '.join(command)}"
         if args.dry_run:
             print(title + (" (done)" if key in done else ""))
-        elif key in done:
+        elif key in done and not (ran and command[0] == "evaluation.py"):
             print(f"{title}: done in {done[key]:.0f} s")
         else:
             print(f"\n{title}", flush=True)

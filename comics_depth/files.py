@@ -44,7 +44,9 @@ def read_image(path: Path) -> np.ndarray:
             return np.array(image.convert("RGB"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such image") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # readers of foreign files fail in any way
         raise UserError(f"{path}: not a readable image ({error})") from error
 
 
@@ -54,14 +56,16 @@ def image_size(path: Path) -> tuple[int, int]:
         with Image.open(path, formats=FORMATS) as image:
             turned = image.getexif().get(0x0112, 1) >= 5
             return (image.width, image.height) if turned else (image.height, image.width)
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:
         raise UserError(f"{path}: not a readable image ({error})") from error
 
 
 def image_count(path: Path) -> int:
-    """How many images a readable file holds (a TIFF, an animation): read_image gives the first."""
-    with Image.open(path, formats=FORMATS) as image:
+    """How many images a file holds (a TIFF, an animation), of which read_image gives the first; 1 where what follows it
+    cannot be counted."""
+    with contextlib.suppress(Exception), Image.open(path, formats=FORMATS) as image:
         return getattr(image, "n_frames", 1)
+    return 1
 
 
 @contextlib.contextmanager
@@ -85,10 +89,12 @@ def list_images(folder: Path) -> list[Path]:
 
 def find_image(folder: Path, name: str) -> Path | None:
     """The image `<folder>/<name>.<any image suffix>`, or None. `name` may hold slashes and dots."""
-    for path in (folder / (name + suffix) for suffix in IMAGE_SUFFIXES):
-        if path.exists() or (path := path.with_name(path.stem + path.suffix.upper())).exists():
-            return path
-    return None
+    spelled = (folder / (name + spell(suffix)) for suffix in IMAGE_SUFFIXES for spell in (str, str.upper, _capitalised))
+    return next((path for path in spelled if path.exists()), None)
+
+
+def _capitalised(suffix: str) -> str:
+    return "." + suffix[1:].capitalize()
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """The only place that spells a path: dataset folders as the method defines them, runs, predictions, results."""
 
+import shlex
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +37,13 @@ def each(pattern: str) -> Callable[["Layout", str], Path]:
 @dataclass(frozen=True)
 class Layout:
     """Paths under a data root (datasets and predictions) and a runs root (trained networks and tables). `repeat`: the
-    options with which other commands come to the same folders, for messages that name such a command."""
+    options with which other commands come to the same folders, for messages that name such a command, and `tag` that of
+    the runs."""
 
     data_root: Path
     runs_root: Path
     repeat: str = ""
+    tag: str | None = None
 
     # Datasets as downloaded
     dcm = Place("dcm_dataset.git")
@@ -101,7 +105,10 @@ class Layout:
 
     def command(self, line: str) -> str:
         """A command to paste, of the script and the options in `line`."""
-        return f"python {line}{self.repeat}"
+        script = line.split()[0]
+        # pages, photographs and text maps have no tag; of the text network, only its own script knows one
+        shared = script in ("datasets_preparation.py", "comics2textareas.py") and Path(sys.argv[0]).name != script
+        return f"python {line}{self.repeat}" + (f" --tag {shlex.quote(self.tag)}" if self.tag and not shared else "")
 
     def needed(self, path: Path, line: str, otherwise: str = "") -> Path:
         """The path. Raises UserError naming the command `line`, which writes it, if it is missing."""

@@ -99,19 +99,18 @@ def preset_values(preset: str, stage: str) -> dict[str, Any]:
 
 
 def fill(args: argparse.Namespace, stage: str = "common") -> argparse.Namespace:
-    """Sets every option that was left out to its value in the preset, and `args.layout`; `args.repeat` are the options
-    that another command needs to find the same files. Options a stage does not know stay None. Raises UserError for a
-    missing data root or a stage that the preset does not have."""
+    """Sets every option that was left out to its value in the preset, and `args.layout`. Options a
+    stage does not know stay None. Raises UserError for a missing data root or a stage that the preset does not have."""
     values = preset_values(args.preset, stage)
     if args.data_root is None and "data_root" not in values:
         raise UserError(f"--preset {args.preset} needs --data-root FOLDER; --preset demo needs nothing")
     given = {"--preset": args.preset if args.preset != "paper" else None, "--data-root": args.data_root,
-             "--runs-root": args.runs_root, "--tag": getattr(args, "tag", None)}  # fmt: skip
-    args.repeat = "".join(f" {option} {shlex.quote(str(value))}" for option, value in given.items() if value)
+             "--runs-root": args.runs_root}  # fmt: skip
+    repeat = "".join(f" {option} {shlex.quote(str(value))}" for option, value in given.items() if value)
     for name, value in values.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
-    args.layout = Layout(Path(args.data_root), Path(args.runs_root), args.repeat)
+    args.layout = Layout(Path(args.data_root), Path(args.runs_root), repeat, getattr(args, "tag", None))
     return args
 
 

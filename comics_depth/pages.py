@@ -127,14 +127,15 @@ def _archive_pages(path: Path) -> list[Page]:
         check_members(archive.infolist())
     except Exception as error:  # a reader of foreign files may fail in any way
         raise UserError(f"{path}: refused ({error or type(error).__name__}); nothing of it was read") from error
-    names = [PurePosixPath(info.filename) for info in archive.infolist() if not info.is_dir()]
-    images = [name for name in names if name.suffix.lower() in IMAGE_SUFFIXES and not _hidden(name)]
+    members = {PurePosixPath(info.filename): info for info in archive.infolist() if not info.is_dir()}
+    images = [name for name in members if name.suffix.lower() in IMAGE_SUFFIXES and not _hidden(name)]
     if not images:
         raise UserError(f"{path}: expected images in this archive, found none")
     pages = []
     for name in sorted(images, key=_natural):
-        beside = zipfile.Path(archive, str(name.with_suffix(".txt"))) if name.with_suffix(".txt") in names else None
-        read, place = (lambda name=str(name): archive.read(name)), f"{path.stem}/{name.with_suffix('')}"
+        beside = members.get(name.with_suffix(".txt"))
+        beside = zipfile.Path(archive, beside.filename) if beside else None
+        read, place = (lambda info=members[name]: archive.read(info)), f"{path.stem}/{name.with_suffix('')}"
         pages.append(Page(place, f"{path.resolve()}/{name}", read, beside))
     return pages
 

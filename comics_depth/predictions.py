@@ -44,7 +44,7 @@ def read_depth(path: Path) -> np.ndarray:
                 values = np.asarray(image.convert("RGB") if image.mode == "P" else image)
             values = values[..., 0] if values.ndim == 3 else values
             depth = (values * float(note.get("scale", 1)) + float(note.get("offset", 0))).astype(np.float32)
-    except (OSError, SyntaxError, ValueError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+    except (OSError, SyntaxError, ValueError, TypeError, AttributeError, EOFError, OverflowError, MemoryError) as error:
         raise UserError(f"{path}: not a readable depth map ({error})") from error
     if depth.ndim != 2 or not np.isfinite(depth).all():
         raise UserError(f"{path}: a depth map must be a finite (H, W) array, found shape {depth.shape}")

@@ -58,7 +58,7 @@ def frames_to_score(args: argparse.Namespace) -> list[Frame]:
         path = args.layout.frame_list(split)
         if args.every_ordering and not path.exists():
             continue
-        names = read_names(path, "python datasets_preparation.py --crop_frames" + args.repeat)
+        names = read_names(path, args.layout.command("datasets_preparation.py --crop_frames"))
         if args.protocol == "original" and not args.every_ordering and path.read_text(encoding="utf-8")[-1:] != "\n":
             names = names[:-1]  # the 2020 reader cut the text at newlines and threw the last piece away
         split_of |= dict.fromkeys(names, split)
@@ -72,7 +72,7 @@ def frames_to_score(args: argparse.Namespace) -> list[Frame]:
         where = "" if args.every_ordering else f" of a {' or '.join(args.splits)} frame"
         raise UserError(
             f"{args.orderings}: expected <frame>.txt, found no depth ordering{where}; give --orderings FOLDER or make "
-            f"some: python datasets_preparation.py --generate_evaluation{args.repeat}"
+            f"some: {args.layout.command('datasets_preparation.py --generate_evaluation')}"
         )
     boxes = {name: entry["box"] for name, entry in manifest.items() if entry.get("box")}
     sizes = {name: (box[3] - box[1], box[2] - box[0]) for name, box in boxes.items()}

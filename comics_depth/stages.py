@@ -41,6 +41,11 @@ def text_free_crops(layout: Layout, **options) -> Frames:
     """The text-free crops that a person (or --accept_all) has accepted."""
     command = "comics2textareas.py --check_by_hand"
     root = layout.needed(layout.checked_manifest, command, " (or --accept_all)").parent
+    if layout.crop_manifest.exists():
+        made, checked = read_json(layout.crop_manifest), read_json(layout.checked_manifest)["crops"]
+        if any(made.get(name) != crop for name, crop in checked.items()):
+            raise UserError(f"{root} holds other crops than {layout.no_text}, which was made anew; run again: "
+                            f"{layout.command(command)} (or --accept_all)")  # fmt: skip
     names = sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.jpg"))
     return Frames(names, lambda name: root / f"{name}.jpg", **options)
 

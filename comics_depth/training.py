@@ -107,9 +107,9 @@ def finished_run(folder: Path, command: str) -> Path:
 
 
 def checkpoint_of(model: str, runs: Path) -> str:
-    """The name or file of a depth model, or, of a folder or the name of a run in `runs`, the checkpoint of that run.
-    Raises UserError if the run is unfinished."""
-    folders = [folder for folder in (Path(model), runs / model) if folder.is_dir()]
+    """The name or file of a depth model, or, of the folder of a run or its name in `runs`, its checkpoint. Raises
+    UserError if the run is unfinished."""
+    folders = [folder for folder in (Path(model), runs / model) if (folder / "config.json").exists()]
     if not folders:
         return model
     return str(finished_run(folders[0], "the command that trains it, or give the path of a checkpoint"))

@@ -133,11 +133,13 @@ class DepthModel(nn.Module):
 
 class AveragedDepth(nn.Module):
     """A depth model seen through several sizes and mirror images: RGB (N, 3, H, W) -> mean of the inverse depths, each
-    brought to mean 0 and deviation 1 (N, H, W). `resolutions`: long sides of what the network sees, pixels."""
+    brought to mean 0 and deviation 1 (N, H, W). `resolutions`: long sides of what the network sees, pixels (default:
+    two thirds, all and four thirds of the model's own, 256, 384 and 512 for most); the model keeps the last of them."""
 
-    def __init__(self, model: DepthModel, resolutions: tuple[int, ...] = (256, 384, 512)) -> None:
+    def __init__(self, model: DepthModel, resolutions: tuple[int, ...] | None = None) -> None:
         super().__init__()
-        self.model, self.resolutions = model, resolutions
+        own = model.resolution
+        self.model, self.resolutions = model, resolutions or (own * 2 // 3, own, own * 4 // 3)
 
     @property
     def mean(self) -> Tensor:

@@ -354,9 +354,10 @@ def test_maps_of_others_are_read_and_bad_ones_refused(tmp_path):
     write_image(tmp_path / "rgb.png", np.stack([RAMP, RAMP * 0, RAMP * 0], -1))
     assert np.array_equal(read_depth(tmp_path / "rgb.png"), RAMP)
     np.save(tmp_path / "line.npy", np.zeros(5))
+    (tmp_path / "empty.npy").touch()
     np.save(tmp_path / "nan.npy", np.full((2, 2), np.nan))
     (tmp_path / "text.png").write_text("no")
-    for name in ("line.npy", "nan.npy", "text.png", "absent.png"):
+    for name in ("line.npy", "nan.npy", "empty.npy", "text.png", "absent.png"):
         with pytest.raises(UserError, match=name):
             read_depth(tmp_path / name)
     for bad in (np.array([[0, np.nan]]), np.array([[0, np.inf]]), np.zeros((2, 2, 1))):

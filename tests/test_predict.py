@@ -1,5 +1,6 @@
 """predict.py and what is under it: pages in every form, archives that lie, text-aware depth, what is written."""
 
+import contextlib
 import io
 import itertools
 import json
@@ -17,7 +18,7 @@ import torch
 from PIL import Image
 
 from comics_depth import page_depth, pages
-from comics_depth.files import UserError, read_image, write_image
+from comics_depth.files import UserError, image_count, read_image, write_image
 from comics_depth.page_depth import FrameDepth, _join, _windows, compose, depth_of_page, fill_smoothly, gutters
 from comics_depth.predictions import read_depth
 from comics_depth.relief import FARTHEST, parallax, write_points
@@ -274,6 +275,22 @@ def test_broken_files_are_reported_and_the_rest_goes_on(tmp_path, predict):
     assert code == 2 and "nothing could be predicted" in printed and not (tmp_path / "none").exists()
 
 
+def test_an_animation_that_breaks_off_behind_its_first_image(tmp_path, predict):
+    stream = io.BytesIO()
+    frames = [Image.fromarray(draw_page()).resize((60, 40)).rotate(90 * n) for n in range(3)]
+    frames[0].save(stream, "gif", save_all=True, append_images=frames[1:])
+    whole, folder = stream.getvalue(), tmp_path / "in"
+    folder.mkdir()
+    for cut in range(len(whole) - 1, len(whole) // 2, -1):
+        (folder / "b.gif").write_bytes(whole[:cut])
+        with contextlib.suppress(UserError):
+            read_image(folder / "b.gif")
+            assert image_count(folder / "b.gif") in (1, 2, 3)
+    write_image(folder / "c.png", draw_page())
+    code, printed = predict(folder, "-o", tmp_path / "out")
+    assert code == 0 and (tmp_path / "out/c/page.png").exists(), printed
+
+
 def test_averaged_depth_of_a_page_does_not_know_left_from_right(tmp_path, predict):
     page = draw_page()
     write_image(tmp_path / "in" / "p.png", page)
@@ -312,12 +329,14 @@ def write_zip(path: Path, members: dict[str | zipfile.ZipInfo, bytes]) -> Path:
 
 def test_pages_of_an_archive_in_natural_order(tmp_path, predict):
     members = {f"ch 1/p{n}.png": as_file(draw_page(n)) for n in (10, 2)}
+    members |= {"./ch 1//p3.png": members["ch 1/p2.png"], "./ch 1/p3.txt": b"8 20 20 70 50\n"}  # spelled in another way
     members |= {"ch 1/p2.txt": b"8 20 20 60 50\n", "__MACOSX/ch 1/._p2.png": b"?", "ComicInfo.xml": b"<x/>"}
     write_zip(tmp_path / "book.cbz", members)
     found, problems = pages.find_pages([tmp_path / "book.cbz"], tmp_path / "out")
-    assert [page.name for page in found["book"]] == ["book/ch 1/p2", "book/ch 1/p10"] and not problems
+    assert [page.name for page in found["book"]] == ["book/ch 1/p2", "book/ch 1/p3", "book/ch 1/p10"] and not problems
     assert predict(tmp_path / "book.cbz", "-o", tmp_path / "out")[0] == 0
     assert read_depth(tmp_path / "out/book/ch 1/p2/frame_1.png").shape == (30, 40)
+    assert read_depth(tmp_path / "out/book/ch 1/p3/frame_1.png").shape == (30, 50)
     assert (tmp_path / "out/book/ch 1/p10/page.png").exists() and (tmp_path / "out/contact_book.jpg").exists()
 
 
@@ -427,7 +446,7 @@ def test_pages_of_one_name_do_not_overwrite_each_other(tmp_path, predict):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(["--model", "nothing"], "depth model 'nothing'"), (["--batch-size", "0"], "--batch-size from 1"),
-     (["--model", "."], "this run does not exist")],
+     (["--model", "."], "expected an existing file or one of")],
 )  # fmt: skip
 def test_mistakes_on_the_command_line_are_named(tmp_path, predict, arguments, message):
     write_image(tmp_path / "p1.png", draw_page())

@@ -5,6 +5,7 @@ import io
 import itertools
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -351,6 +352,8 @@ def test_folders_are_translated_both_ways(world, tmp_path, direction):
         path.relative_to(tmp_path / "out").as_posix(): read_image(path).shape for path in tmp_path.rglob("out/**/*.jpg")
     }
     assert sizes == {"a.jpg": (32, 2 * 44, 3), "below/b.jpg": (72, 2 * 32, 3)}
+    shutil.copy(tmp_path / "in/below/b.jpg", tmp_path / "in/a.jpg")
+    assert "the name 'a' is taken" in call(layout, *command, 32, code=2)
     assert call(layout, TRANSLATE, "add_text", "--translate", tmp_path, code=2)
     assert "makes comics only" in call(
         layout, TRANSLATE, "without_text", "--translate", tmp_path, "--to", "natural", code=2
@@ -419,6 +422,46 @@ def test_other_options_are_refused_and_a_tag_keeps_both(world):
     runs = [layout.run(f"natural2comics_simple{tag}") for tag in ("", "-other")]
     assert [read_json(run / "config.json")["options"]["seed"] for run in runs] == [0, 3]
     shutil.rmtree(runs[1])
+
+
+def test_commands_to_run_first_take_the_tag_only_where_they_know_it(world, tmp_path):
+    for (script, *options), tagged in (
+        ((TEXT, TRAIN), False), ((BASELINE, "chance", GENERATE), False),
+        ((DEPTH, "simple", GENERATE), True), ((TRANSLATE, "simple", GENERATE), True), ((TEXT, "--select_epoch"), True),
+    ):  # fmt: skip
+        layout = world[0] if tagged else Layout(tmp_path, tmp_path)  # where nothing is yet
+        said = call(layout, script, *options, "--tag", "x y", code=2).split("run first: python ")[1].splitlines()[0]
+        assert ("--tag 'x y'" in said) == tagged, said
+        first, *rest = shlex.split(said.split(" (or ")[0])
+        call(layout, first, *rest, "--dry-run")
+    shutil.rmtree(world[0].run("natural2comics_simple-x y"), ignore_errors=True)
+
+
+def test_what_was_chosen_or_checked_for_something_else_does_not_count(world):
+    layout = world[0]
+    made, choice = read_json(layout.crop_manifest), layout.choice("depth_estimator_simple_lr")
+    swept = read_json(choice)
+    try:
+        write_json(layout.crop_manifest, {name: crop | {"box": [0, 0, 9, 9]} for name, crop in made.items()})
+        said = call(layout, TRANSLATE, "without_text", TRAIN, *GAN, "--tag", "new", code=2)
+        assert "was made anew; run again: python comics2textareas.py --check_by_hand" in said
+        write_json(choice, swept | {"depth_model": "another-0123"})
+        said = call(layout, DEPTH, "simple", TRAIN, code=2)
+        assert "chosen for another-0123" in said and "--optimize_lr" in said
+    finally:
+        write_json(layout.crop_manifest, made)
+        write_json(choice, swept)
+
+
+def test_marks_of_a_person_stay_when_the_same_crops_are_made_again(world):
+    layout = world[0]
+    write_json(layout.crop_marks, [next(iter(read_json(layout.crop_manifest)))])
+    before = layout.crop_marks.read_bytes()
+    call(layout, *STAGES["crops"])
+    assert layout.crop_marks.read_bytes() == before
+    call(layout, *STAGES["crops"], "--seed", "5")
+    assert not layout.crop_marks.exists()
+    call(layout, *STAGES["crops"])
 
 
 def test_predictions_of_another_network_are_not_mixed(world, tmp_path):

@@ -121,6 +121,7 @@ def test_what_was_predicted_by_the_same_model_is_kept(layout, torchscripts, tmp_
 
 def test_averaged_depth_is_other_depth_and_a_run_is_known_by_its_name(layout, torchscripts):
     run = layout.run("mine")
+    write_json(run / "config.json", {})
     write_text(run / "metrics.jsonl", '{"epoch": 1, "finished": true}\n')
     (run / "best.pt").write_bytes((torchscripts / "bright.pt").read_bytes())
     zoo("mine", "--split", "test", layout=layout)

@@ -51,7 +51,10 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     layout = Layout(Path(sys.argv[1]), Path())
-    for split in (word for word in SPLITS if layout.dcm_pages(word).exists()):
+    splits = [word for word in SPLITS if layout.dcm_pages(word).exists()]
+    if not splits:
+        sys.exit(f"{layout.dcm}: no train.txt, val.txt or test.txt there\n\n{__doc__}")
+    for split in splits:
         pages = measure(layout, split)
         report(split, list(pages.values()))
         for name in (name for name, page in pages.items() if page[3]):

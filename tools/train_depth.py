@@ -2,11 +2,12 @@
 
 Reads, below the data root, photographs with the averaged depth of a teacher, and a drawn world in synthetic_world/:
   python datasets_preparation.py --crop_frames --coco17_depth --averaged --teacher FILE --preset open --data-root DATA
-  python datasets_preparation.py --synthesize --crop_frames --pages 120 --photographs 800 --seed 1 --preset open \\
+  python datasets_preparation.py --synthesize --crop_frames --pages 120 --photographs 800 --seed 1 --preset demo \\
     --data-root DATA/synthetic_world
   python -m tools.free_pictures DATA/free_pictures
 and, for the other networks, the translations of `cyclegan_natural2comics.py simple|depth_aware|without_text --train`;
-for text_areas the run of `comics2textareas.py --train --select_epoch`."""
+for text_areas the run of `comics2textareas.py --train --select_epoch --optimize_threshold`.
+What `train default` and `train text_areas` make replaces the file in models/weights/."""
 
 import shutil
 from collections.abc import Callable
@@ -27,13 +28,22 @@ from comics_depth.data import (
     image_tensor,
     varied_crops,
 )
-from comics_depth.files import UserError, image_size, read_image, read_json, run_main, write_image, write_json
+from comics_depth.files import (
+    UserError,
+    image_size,
+    list_images,
+    read_image,
+    read_json,
+    run_main,
+    write_image,
+    write_json,
+)
 from comics_depth.inference import as_predictor
 from comics_depth.layout import Layout
 from comics_depth.options import command_line, fill
 from comics_depth.predictions import read_depth, write_depth
 from comics_depth.splits import photograph_split
-from comics_depth.stages import comics_frames, frame_names, photographs
+from comics_depth.stages import comics_frames, frame_names, identity, photographs
 from comics_depth.training import Run, default_device, file_hash, finished_run, fit
 from comics_depth.validation import depth_validation, sample_grid
 from models.depth import SHIPPED, WEIGHTS, AveragedDepth, depth_model, small_depth_model, write_shipped
@@ -90,7 +100,7 @@ def known_network(args, name: str) -> str:
 
 def keep_if_made_by(folder: Path, file: str) -> None:
     """Empties a folder of results unless this file, a network, has made them."""
-    note, made_by = folder / "made_by.json", {"network": file_hash(Path(file))}
+    note, made_by = folder / "made_by.json", {"network": identity(file)}
     if not note.exists() or read_json(note) != made_by:
         shutil.rmtree(folder, ignore_errors=True)
         write_json(note, made_by)
@@ -102,7 +112,7 @@ def translated(args, source: str) -> Path:
     folder, device = layout.run(source), default_device()
     due = layout.command(f"cyclegan_natural2comics.py {variant} --train")
     checkpoint = finished_run(layout.run(f"natural2comics_{variant}"), due)
-    keep_if_made_by(folder, checkpoint)
+    keep_if_made_by(folder, str(checkpoint))
     network = load_network(checkpoint, "natural2comics").to(device)
     names = [name for split in photograph_split(layout, 0).values() for name in split]
     for name in tqdm(names, desc=source, disable=None):
@@ -173,12 +183,15 @@ def train(args, name: str) -> None:
     """Trains by the recipe; `default` is written to models/weights/, and so is `text_areas` from the run of its own
     stage."""
     if name == TEXT_AREAS.stem:
-        layout, run, due = args.layout, "comics2textareas_unet", "comics2textareas.py --train --optimize_threshold"
-        network = load_network(finished_run(layout.run(run), layout.command(due)), "text")
-        chosen = read_json(layout.needed(layout.choice(run), due))["threshold"]
-        widths = [image_size(path)[1] for path in layout.ebdtheque_pages.rglob("*.*")]
+        layout, run = args.layout, "comics2textareas_unet"
+        due = "comics2textareas.py --train --select_epoch --optimize_threshold"
+        checkpoint = finished_run(layout.run(run), layout.command(due))
+        network, chosen = load_network(checkpoint, "text"), read_json(layout.needed(layout.choice(run), due))
+        if chosen.get("network") != file_hash(checkpoint) or "threshold" not in chosen:
+            raise UserError(f"{layout.run(run)}: no threshold of this network; run first: {layout.command(due)}")
+        widths = [image_size(path)[1] for path in list_images(layout.ebdtheque_pages)]
         seen = float(np.median(widths)) * read_json(layout.run(run) / "config.json")["options"]["scale"]
-        notes = {"threshold": round(chosen, 2), "page_width": seen}
+        notes = {"threshold": round(chosen["threshold"], 2), "page_width": seen}
         write_shipped(TEXT_AREAS, network, network.architecture | notes, "text", licence="MIT")
         return
     if args.teacher is None and ("labels" in RECIPES.get(name, {}) or name == "default"):
