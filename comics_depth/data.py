@@ -144,15 +144,11 @@ class Frames(Dataset):
         return {key: layer.as_subclass(torch.Tensor).contiguous() for key, layer in sample.items()} | {"name": name}
 
 
-class JoinedFrames(ConcatDataset):
-    """Frames of several sources, one after the other; `datasets` are the sources."""
-
-
 class PairedDomains(Dataset):
     """{natural: sample, comics: sample}: every photograph once an epoch, each with a random comics frame; without
     comics, {natural: sample}."""
 
-    def __init__(self, natural: Frames | JoinedFrames, comics: Frames | None):
+    def __init__(self, natural: Frames | ConcatDataset, comics: Frames | None):
         self.natural, self.comics = natural, comics
         self.datasets = [*getattr(natural, "datasets", [natural]), *([comics] if comics else [])]
 

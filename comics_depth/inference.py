@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from comics_depth.data import image_tensor
-from comics_depth.files import read_image, read_json, write_image, write_json
+from comics_depth.files import UserError, read_image, read_json, write_image, write_json
 from comics_depth.predictions import preview, write_depth
 from comics_depth.stages import frame_names
 from comics_depth.training import file_hash
@@ -39,6 +39,10 @@ def predict_frames(args: argparse.Namespace, predict: Callable[[np.ndarray], np.
         return
     for name in tqdm(missing, desc=f"depth of frames, {args.run}", disable=None):
         depth = predict(read_image(layout.frame(name)))
+        if not np.isfinite(depth).all():
+            raise UserError(
+                f"{args.run}: the depth of {name} has values that are not finite; train or give another model"
+            )
         write_depth(folder / f"{name}.png", depth, args.floats)
         write_image(folder / "previews" / f"{name}.jpg", preview(depth), quality=85)
     print(f"{folder}: {len(missing)} predictions written, {len(names) - len(missing)} were there")

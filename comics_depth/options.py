@@ -110,6 +110,9 @@ def fill(args: argparse.Namespace, stage: str = "common") -> argparse.Namespace:
     for name, value in values.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
+    for name in ("epochs", "batch_size", "image_size"):
+        if (value := getattr(args, name, None)) is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')}: expected 1 or more, found {value}")
     args.layout = Layout(Path(args.data_root), Path(args.runs_root), repeat, getattr(args, "tag", None))
     return args
 

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader
+from torch.utils.data import ConcatDataset, DataLoader
 from torchvision.transforms import v2
 
 from comics_depth import files
 from comics_depth.data import (
     EnlargeTo,
     Frames,
-    JoinedFrames,
     Layer,
     PairedDomains,
     RandomGamma,
@@ -189,7 +188,7 @@ def test_pairs_go_through_every_photograph_and_change_with_the_epoch(tmp_path):
     assert len(set(partners)) == 6
     assert {name for epoch in partners for name in epoch} == set(names[:5])
     assert set(PairedDomains(frames(tmp_path, names), None)[0]) == {"natural"}
-    joined = JoinedFrames([frames(tmp_path, names[:3]), frames(tmp_path, names[3:])])
+    joined = ConcatDataset([frames(tmp_path, names[:3]), frames(tmp_path, names[3:])])
     several = PairedDomains(joined, frames(tmp_path, names))
     set_epoch(several, 7)
     assert [part.epoch for part in (*joined.datasets, several.comics)] == [7, 7, 7]

@@ -17,17 +17,10 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 from torch.nn import functional
+from torch.utils.data import ConcatDataset
 from tqdm import tqdm
 
-from comics_depth.data import (
-    Frames,
-    JoinedFrames,
-    PairedDomains,
-    central_crops,
-    image_array,
-    image_tensor,
-    varied_crops,
-)
+from comics_depth.data import Frames, PairedDomains, central_crops, image_array, image_tensor, varied_crops
 from comics_depth.files import (
     UserError,
     image_size,
@@ -43,7 +36,7 @@ from comics_depth.layout import Layout
 from comics_depth.options import command_line, fill
 from comics_depth.predictions import read_depth, write_depth
 from comics_depth.splits import photograph_split
-from comics_depth.stages import comics_frames, frame_names, identity, photographs
+from comics_depth.stages import comics_frames, data_files, frame_names, identity, photographs
 from comics_depth.training import Run, default_device, file_hash, finished_run, fit
 from comics_depth.validation import depth_validation, sample_grid
 from models.depth import SHIPPED, WEIGHTS, AveragedDepth, depth_model, small_depth_model, write_shipped
@@ -205,21 +198,22 @@ def train(args, name: str) -> None:
             translated(args, kind)
     args.labels = labelled(args, recipe["labels"]) if "labels" in recipe else None
     # drawn worlds have figures of their own
-    paste = PastedFigures(args.layout.data_root / "free_pictures/figures")
-    training = [
-        source(
-            args, kind, "train", {"transform": varied_crops(size, *[] if "synthetic" in kind else [paste]), "seed": n}
-        )
-        for n, kind in enumerate(kinds)
-    ]
+    drawn = all("synthetic" in kind for kind in kinds)
+    paste = [] if drawn else [PastedFigures(args.layout.data_root / "free_pictures/figures")]
+    crops = {kind: varied_crops(size, *([] if "synthetic" in kind else paste)) for kind in kinds}
+    training = [source(args, kind, "train", {"transform": crops[kind], "seed": n}) for n, kind in enumerate(kinds)]
     held_aside = [source(args, kind, "validation", {"transform": central_crops(size)})
                   for kind in dict.fromkeys(kinds) if kind not in ("free_photographs", "labelled_comics")]  # fmt: skip
     torch.manual_seed(recipe["seed"])
-    student = depth_model(known_network(args, recipe["start"])) if recipe["start"] else small_depth_model(384)
-    objective, pairs = DepthTraining(student, recipe["lr"], "ssi"), PairedDomains(JoinedFrames(held_aside), None)
-    run = Run(args.layout.run(f"recipe_{name}"), {**recipe, "restart": args.restart})
+    start = recipe["start"] and known_network(args, recipe["start"])
+    student = depth_model(start) if start else small_depth_model(384)
+    objective, pairs = DepthTraining(student, recipe["lr"], "ssi"), PairedDomains(ConcatDataset(held_aside), None)
+    made_of = {part: identity(file) for part, file in {"start": start, "teacher": args.teacher}.items() if file}
+    run = Run(
+        args.layout.run(f"recipe_{name}"), {**recipe, **made_of, "restart": args.restart}, data_files(args.layout)
+    )
     options = {option: recipe[option] for option in ("epochs", "batch_size", "seed", "schedule", "precision")}
-    fit(objective, PairedDomains(JoinedFrames(training), None), run, **options,
+    fit(objective, PairedDomains(ConcatDataset(training), None), run, **options,
         workers=args.workers, validate=depth_validation(objective, pairs, 8),
         pictures=sample_grid(objective, pairs))  # fmt: skip
     if name == "default":
