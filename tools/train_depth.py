@@ -52,9 +52,8 @@ TRANSLATED = ["translated_simple", "translated_depth_aware", "translated_without
 LABELS = ["teacher", "default", "mixed"]
 # What each network starts from and what an epoch shows it: sources named more than once come in different crops.
 RECIPES = {
-    # real photographs are few, and figures in front of them rare
-    "default": {"start": None, "epochs": 22, "lr": 6e-4,
-                "sources": [*["photographs"] * 3, "free_photographs", "synthetic_photographs"]},
+    # real photographs are few
+    "default": {"start": None, "sources": [*["photographs"] * 5, "synthetic_photographs"], "epochs": 20, "lr": 6e-4},
     # the routes that adapt it, each a row in docs/benchmarks.md
     "translated": {"start": "default", "sources": TRANSLATED * 2, "epochs": 3, "lr": 3e-4},
     "synthetic": {"start": "default", "sources": ["synthetic_comics"] * 2, "epochs": 3, "lr": 3e-4},
@@ -64,6 +63,13 @@ RECIPES = {
                        "epochs": 3, "lr": 1e-4},
     "everything": {"start": "default", "labels": LABELS, "epochs": 4, "lr": 3e-4,
                    "sources": [*TRANSLATED, "synthetic_comics", *["labelled_comics"] * 2]},
+    # with figures pasted in front of everything that is not drawn by this repository
+    "pasted": {"start": None, "figures": True, "epochs": 22, "lr": 6e-4,
+               "sources": [*["photographs"] * 3, "free_photographs", "synthetic_photographs"]},
+    "pasted_longer": {"start": "pasted", "figures": True, "epochs": 6, "lr": 3e-4,
+                      "sources": [*["photographs"] * 3, "free_photographs", "synthetic_photographs", *TRANSLATED]},
+    "pasted_labelled": {"start": "pasted", "figures": True, "labels": ["teacher", "pasted"], "epochs": 3, "lr": 1e-4,
+                        "sources": [*TRANSLATED, *["labelled_comics"] * 2]},
 }  # fmt: skip
 TRAINING = {"image_size": 256, "batch_size": 8, "seed": 0, "schedule": "linear", "precision": "auto"}
 
@@ -187,7 +193,9 @@ def train(args, name: str) -> None:
         notes = {"threshold": round(chosen["threshold"], 2), "page_width": seen}
         write_shipped(TEXT_AREAS, network, network.architecture | notes, "text", licence="MIT")
         return
-    if args.teacher is None and ("labels" in RECIPES.get(name, {}) or name == "default"):
+    if args.teacher is None and (
+        "labels" in RECIPES.get(name, {}) or "free_photographs" in RECIPES.get(name, {}).get("sources", [])
+    ):
         raise UserError(f"{name} needs --teacher FILE: it gives part of the depth")
     if name not in RECIPES:
         raise UserError(f"{name}: expected one of {', '.join(RECIPES)}, {TEXT_AREAS.stem}")
@@ -197,9 +205,7 @@ def train(args, name: str) -> None:
         if kind in kinds:
             translated(args, kind)
     args.labels = labelled(args, recipe["labels"]) if "labels" in recipe else None
-    # drawn worlds have figures of their own
-    drawn = all("synthetic" in kind for kind in kinds)
-    paste = [] if drawn else [PastedFigures(args.layout.data_root / "free_pictures/figures")]
+    paste = [PastedFigures(args.layout.data_root / "free_pictures/figures")] if recipe.get("figures") else []
     crops = {kind: varied_crops(size, *([] if "synthetic" in kind else paste)) for kind in kinds}
     training = [source(args, kind, "train", {"transform": crops[kind], "seed": n}) for n, kind in enumerate(kinds)]
     held_aside = [source(args, kind, "validation", {"transform": central_crops(size)})
