@@ -53,7 +53,7 @@ def parse() -> argparse.Namespace:
     frame_options(parser)
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="of the tables, the figure and a page to open in "
                         "a browser (default: <runs root>/zoo)")  # fmt: skip
-    parser.set_defaults(protocol="corrected")
+    parser.set_defaults(protocol="corrected", averaged=False)  # in presets it is about the teacher's depth
     args = parser.parse_args()
     named, args.models = [row_name(word) for word in args.models], {}
     for name, model in named:

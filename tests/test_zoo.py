@@ -124,7 +124,7 @@ def test_averaged_depth_is_other_depth_and_a_run_is_known_by_its_name(layout, to
     write_json(run / "config.json", {})
     write_text(run / "metrics.jsonl", '{"epoch": 1, "finished": true}\n')
     (run / "best.pt").write_bytes((torchscripts / "bright.pt").read_bytes())
-    zoo("mine", "--split", "test", layout=layout)
+    zoo("mine", "--split", "test", "--preset", "open", layout=layout)
     path = layout.predictions("zoo_mine") / "c_1.png"
     once = read_depth(path)
     zoo("mine", "--averaged", "--split", "test", layout=layout)

@@ -67,7 +67,9 @@ RECIPES = {
     "pasted": {"start": None, "figures": True, "epochs": 22, "lr": 6e-4,
                "sources": [*["photographs"] * 3, "free_photographs", "synthetic_photographs"]},
     "pasted_longer": {"start": "pasted", "figures": True, "epochs": 6, "lr": 3e-4,
-                      "sources": [*["photographs"] * 3, "free_photographs", "synthetic_photographs", *TRANSLATED]},
+                      "sources": [*["photographs"] * 3, "free_photographs", "synthetic_photographs"]},
+    "pasted_translated": {"start": "pasted", "figures": True, "epochs": 6, "lr": 3e-4,
+                          "sources": [*["photographs"] * 3, "free_photographs", "synthetic_photographs", *TRANSLATED]},
     "pasted_labelled": {"start": "pasted", "figures": True, "labels": ["teacher", "pasted"], "epochs": 3, "lr": 1e-4,
                         "sources": [*TRANSLATED, *["labelled_comics"] * 2]},
 }  # fmt: skip
