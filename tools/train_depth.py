@@ -45,8 +45,8 @@ from models.objectives import DepthTraining
 from tools.pasted_figures import PastedFigures
 
 EXAMPLES = """\
-  python -m tools.train_depth train default --preset open --data-root DATA --teacher FILE
-  python -m tools.train_depth train mixed labelled --preset open --data-root DATA --teacher FILE
+  python -m tools.train_depth train default --preset open --data-root DATA
+  python -m tools.train_depth train pasted pasted_translated --preset open --data-root DATA --teacher FILE
   python -m tools.train_depth measure default MiDaS_small --preset open --data-root DATA"""
 TRANSLATED = ["translated_simple", "translated_depth_aware", "translated_without_text"]
 LABELS = ["teacher", "default", "mixed"]
@@ -94,7 +94,7 @@ def known_network(args, name: str) -> str:
     run = args.layout.run(f"recipe_{name}")
     if name == "teacher":
         return args.teacher
-    if not run.exists():
+    if not run.exists() and (name in SHIPPED or name not in RECIPES):
         return str(SHIPPED.get(name, name))
     return str(finished_run(run, args.layout.command(f"-m tools.train_depth train {name}")))
 
