@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from comics_depth.data import label
-from comics_depth.files import read_image, write_image
+from comics_depth.files import read_image, run_main, write_image
 from comics_depth.layout import Layout
 from comics_depth.predictions import preview, read_depth
 from comics_depth.scenes import KINDS
@@ -54,9 +54,13 @@ def demo(layout: Layout) -> np.ndarray:
     return np.hstack(columns)
 
 
-if __name__ == "__main__":
+def main() -> None:
     given, usual = [Path(argument) for argument in sys.argv[1:3]], [Path("data/demo"), Path("models/trained/demo")]
     roots = given + usual[len(given) :]
     for rendering in ("photographs", "comics"):
         write_image(HERE / f"world_{rendering}.jpg", world(rendering), quality=75)
     write_image(HERE / "demo.jpg", demo(Layout(*roots)), quality=80)
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from comics_depth.files import find_image, read_image
+from comics_depth.files import UserError, find_image, read_image, run_main
 from comics_depth.layout import Layout, read_manifest
 from comics_depth.page_depth import depth_of_page
 from comics_depth.training import default_device
@@ -20,7 +20,8 @@ from models.loading import TEXT_AREAS, load_network
 LEAST = 0.03  # share of text from which a frame counts
 NEAR = 31  # pixels around text that count as next to it
 
-if __name__ == "__main__":
+
+def main() -> None:
     if len(sys.argv) < 4:
         sys.exit(__doc__)
     layout, text_free, masks = Layout(Path(sys.argv[1]), Path()), Path(sys.argv[2]), Path(sys.argv[3])
@@ -31,16 +32,25 @@ if __name__ == "__main__":
         differences = {"filled": [], "kept": []}
         for entry in tqdm(frames, desc=name, disable=None):
             x1, y1, x2, y2 = entry["box"]
-            mask = read_image(find_image(masks, entry["page"]))[y1:y2, x1:x2, 0]
+            mask, art = (find_image(folder, entry["page"]) for folder in (masks, text_free))
+            if mask is None or art is None:
+                raise UserError(f"{masks} or {text_free}: no image of page {entry['page']}")
+            mask = read_image(mask)[y1:y2, x1:x2, 0]
             if (mask > 0).mean() < LEAST:
                 continue
             near = cv2.dilate(mask, np.ones((2 * NEAR + 1,) * 2, np.uint8)) > 0
-            art = depth_of_page(read_image(find_image(text_free, entry["page"]))[y1:y2, x1:x2], model).depth
+            art = depth_of_page(read_image(art)[y1:y2, x1:x2], model).depth
             lettered = read_image(find_image(layout.dcm_images, entry["page"]))[y1:y2, x1:x2]
             for way, network in (("filled", text), ("kept", None)):
                 difference = np.abs(depth_of_page(lettered, model, network).depth - art)
                 differences[way].append((difference[mask > 0].mean(), difference[near & (mask == 0)].mean()))
+        if not differences["filled"]:
+            raise UserError(f"{layout.manifest}: no validation or test frame has more than {LEAST:.0%} text")
         for way, found in differences.items():
             on, beside = np.mean(found, axis=0)
             told = f"{on:.3f} on text, {beside:.3f} next to it, in units of a frame's range ({len(found)} frames)"
             print(f"{name}, text {way}: {told}")
+
+
+if __name__ == "__main__":
+    run_main(main)
