@@ -113,14 +113,8 @@ def optimize_lr(args) -> None:
     validated.set(xlabel="learning rate", ylabel="validation loss", title=f"chosen: {best:g}")
     with written_atomically(choice.with_name("learning_rates.png")) as temporary:
         figure.savefig(temporary, dpi=110, bbox_inches="tight")
-    write_json(
-        choice,
-        {
-            "lr": best,
-            "depth_model": identity(*model_source(args, "depth_model")),
-            "val_loss": {f"{rate:g}": loss for rate, loss in losses.items()},
-        },
-    )
+    model, by_rate = identity(*model_source(args, "depth_model")), {f"{rate:g}": loss for rate, loss in losses.items()}
+    write_json(choice, {"lr": best, "depth_model": model, "val_loss": by_rate})
     print(f"{args.run}: learning rate {best:g}; losses and plot in {choice.parent}")
 
 

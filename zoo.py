@@ -37,11 +37,13 @@ def main() -> None:
     failed = predict_all(args, frames)
     maps = {run: find_maps(args.layout, run, frames) for run in runs if run.name not in failed}
     counts = {run: count_run(run, frames, paths, args.protocol) for run, paths in maps.items()}
-    baseline = next(counts[run] for run in maps if run.name == BASELINE)
+    baseline = next((counts[run] for run in maps if run.name == args.baseline), None)
+    if baseline is None:
+        raise UserError(f"--baseline {args.baseline} gave no depth; see above")
     rows = score(args, frames, list(maps), counts, baseline)
     splits = list(dict.fromkeys(row.split for row in rows))
     rows.sort(key=lambda row: (splits.index(row.split), -(row.scores["inter_objects"]["mean"] or 0)))  # best first
-    caption = CAPTION.format(baseline=BASELINE, protocol=args.protocol) + terms(args.models, failed)
+    caption = CAPTION.format(baseline=args.baseline, protocol=args.protocol) + terms(args.models, failed)
     print("\n" + markdown(rows, caption), end="")
     write_report(args.report, rows, caption, args.protocol, frames, maps, args.layout.frame)
 
@@ -50,6 +52,8 @@ def parse() -> argparse.Namespace:
     parser = command_line(__doc__, EXAMPLES, "averaged", "floats", "restart")
     parser.add_argument("models", nargs="+", metavar="MODEL", help="default, MiDaS, MiDaS_small, DPT_Hybrid, hf:<repo "
                         "id or folder>, a run, a checkpoint, a TorchScript file; NAME=MODEL names its row")  # fmt: skip
+    parser.add_argument("--baseline", default=BASELINE, metavar="ROW", help=f"row that all are compared to (default "
+                        f"{BASELINE})")  # fmt: skip
     frame_options(parser)
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="of the tables, the figure and a page to open in "
                         "a browser (default: <runs root>/zoo)")  # fmt: skip
@@ -60,6 +64,8 @@ def parse() -> argparse.Namespace:
         if name in args.models or name in REFERENCES or not re.fullmatch(r"\w[\w.-]*", name):
             parser.error(f"{name!r} cannot name the row of {model}: give another, NAME={model}, a word of its own")
         args.models[name] = model
+    if args.baseline not in (*args.models, *REFERENCES):
+        parser.error(f"--baseline {args.baseline}: expected one of {', '.join((*args.models, *REFERENCES))}")
     fill(args)
     choose_frames(args)
     args.report = args.report or args.layout.run("zoo")

@@ -94,6 +94,8 @@ def test_a_leaderboard_is_one_command(layout, torchscripts, tmp_path):
     table = (layout.run("zoo") / "table.md").read_text()
     assert table in said and "unknown, ask who made the file" in table and "Left out, without a depth: broken" in table
     assert "to lower_is_nearer" in table
+    assert "to bright" in zoo(*words, "--baseline", "bright", layout=layout)
+    assert "--baseline broken gave no depth" in zoo(*words, "--baseline", "broken", layout=layout, code=2)
     page = (layout.run("zoo") / "report.html").read_text()
     assert page.count("<article") == 3 and page.count("<figure") == 3 * (1 + 2 + len(RULES))
     folder = layout.predictions("zoo_bright")
@@ -146,6 +148,7 @@ def test_any_folder_of_orderings_and_no_lists_of_frames(layout, torchscripts, tm
 
 
 def test_wrong_words_say_what_is_expected(layout, torchscripts):
+    assert "expected one of default, lower_is_nearer" in zoo("default", "--baseline", "x", layout=layout, code=2)
     assert "none of the models gave a depth" in zoo("no_such_model", layout=layout, code=2)
     for words in (("a=default", "a=MiDaS"), ("chance=default",), ("a/b=default",), ("=default",)):
         assert "cannot name the row" in zoo(*words, layout=layout, code=2)
