@@ -1,4 +1,5 @@
-"""Fits depth models to the teacher's depth of photographs translated into comics, with or without text areas."""
+"""Fits depth models to the teacher's depth of photographs translated into comics, with or without
+text areas."""
 
 import argparse
 from collections.abc import Callable
@@ -8,16 +9,29 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
-from comics_depth.data import PairedDomains, Sample, central_crops, random_crops
-from comics_depth.files import UserError, read_json, run_main, write_json, written_atomically
-from comics_depth.inference import as_predictor, predict_frames
-from comics_depth.layout import run_name
-from comics_depth.options import FITTING, TRAINING, command_line, fill, model_source, run_actions, values
-from comics_depth.stages import comics_frames, data_files, identity, photographs
-from comics_depth.training import Diverged, Run, default_device, file_hash, finished_run, fit, save_checkpoint
-from comics_depth.validation import depth_validation, sample_grid
-from models.depth import depth_model
-from models.loading import load_network
+from comics_depth.cli import (
+    FITTING,
+    TRAINING,
+    apply_preset,
+    command_line,
+    model_source,
+    run_actions,
+    run_main,
+    values,
+)
+from comics_depth.data.datasets import PairedDomains
+from comics_depth.data.prepared import comics_frames, data_files, photographs
+from comics_depth.data.transforms import Sample, central_crops, random_crops
+from comics_depth.evaluation.predicting import as_predictor, predict_frames
+from comics_depth.paths import run_name
+from comics_depth.training.devices import default_device
+from comics_depth.training.loop import Diverged, fit
+from comics_depth.training.run import Run, finished_run
+from comics_depth.training.samples import depth_validation, sample_grid
+from common.errors import UserError
+from common.files import file_hash, read_json, write_json, written_atomically
+from models.checkpoints import load_network, model_fingerprint, save_checkpoint
+from models.depth_model import depth_model
 from models.objectives import DepthTraining
 
 # variant -> the translations it trains through
@@ -35,27 +49,38 @@ EXAMPLES = """\
 
 def main() -> None:
     actions = {
-        "optimize_lr": (optimize_lr, "one epoch at each of --rates; --train takes the best on validation"),
+        "optimize_lr": (
+            optimize_lr,
+            "one epoch at each of --rates; --train takes the best on validation",
+        ),
         "train": (train, "train the variant"),
-        "generate_depth_images": (generate_depth_images, "depth of every validation and test frame"),
+        "generate_depth_images": (
+            generate_depth_images,
+            "depth of every validation and test frame",
+        ),
     }
     options = ("tag", *TRAINING, "loss", "rates", "depth_model", "depth_weights", "floats")
     parser = command_line(__doc__, EXAMPLES, *options, actions=actions)
     parser.add_argument("variant", choices=tuple(TRANSLATIONS))
-    args = fill(parser.parse_args(), "depth_estimator")
+    args = apply_preset(parser.parse_args(), "depth_estimator")
     if args.optimize_lr and args.variant == "add_text_ignoretext":
-        parser.error(f"{args.variant} has no sweep of its own: --optimize_lr is for simple and add_text")
+        parser.error(
+            f"{args.variant} has no sweep of its own: --optimize_lr is for simple and add_text"
+        )
     args.run = run_name("depth_estimator", args.variant, args.tag)
     swept = [args.layout.data_root], [args.layout.choice(f"{args.run}_lr").parent]
     run_actions(parser, args, actions, optimize_lr=swept)
 
 
 def samples(args, split: str, crops: Callable[[Sample], Sample]) -> PairedDomains:
-    """Photographs with inverse depth, and comics frames with text maps for the variants that add text."""
+    """Photographs with inverse depth, and comics frames with text maps for the variants that add
+    text."""
     layout, options = args.layout, {"transform": crops, "seed": args.seed}
     natural = photographs(layout, split, depth=layout.photograph_depth, **options)
     with_text = args.variant != "simple"
-    return PairedDomains(natural, comics_frames(layout, split, with_text_maps=True, **options) if with_text else None)
+    return PairedDomains(
+        natural, comics_frames(layout, split, with_text_maps=True, **options) if with_text else None
+    )
 
 
 def translators(args) -> tuple[dict[str, nn.Module], dict[str, Path]]:
@@ -63,8 +88,12 @@ def translators(args) -> tuple[dict[str, nn.Module], dict[str, Path]]:
     networks, files = {}, {}
     for role, variant in TRANSLATIONS[args.variant].items():
         folder = args.layout.tagged_run("natural2comics", variant, args.tag)
-        files[role] = finished_run(folder, args.layout.command(f"cyclegan_natural2comics.py {variant} --train"))
-        networks[role] = load_network(files[role], "add_text" if variant == "add_text" else "natural2comics")
+        files[role] = finished_run(
+            folder, args.layout.command(f"cyclegan_natural2comics.py {variant} --train")
+        )
+        networks[role] = load_network(
+            files[role], "add_text" if variant == "add_text" else "natural2comics"
+        )
     return networks, files
 
 
@@ -72,30 +101,45 @@ def train_once(args, folder: Path) -> list[dict]:
     layout, source = args.layout, model_source(args, "depth_model")
     student = depth_model(*source)
     if not student.trainable:
-        raise UserError(f"--depth-model {source[0]}: this file has no trainable weights; it can be a --teacher only")
+        raise UserError(
+            f"--depth-model {source[0]}: this file has no trainable weights; it can be a --teacher"
+            " only"
+        )
     networks, files = translators(args)
     ignore_text = args.variant == "add_text_ignoretext"
     objective = DepthTraining(student, args.lr, args.loss, **networks, ignore_text=ignore_text)
     files |= {"teacher": layout.photograph_teacher} if layout.photograph_teacher.exists() else {}
     files |= data_files(layout, with_text_maps=args.variant != "simple")
-    options = values(args, "preset", "variant", "loss", *TRAINING) | {"depth_model": identity(*source)}
-    held_aside = samples(args, "validation", central_crops(args.image_size))
-    return fit(objective, samples(args, "train", random_crops(args.image_size)), Run(folder, options, files),
-               **values(args, *FITTING), validate=depth_validation(objective, held_aside, args.batch_size),
-               monitor="val_loss", pictures=sample_grid(objective, held_aside))  # fmt: skip
+    options = values(args, "preset", "variant", "loss", *TRAINING) | {
+        "depth_model": model_fingerprint(*source)
+    }
+    held_out = samples(args, "validation", central_crops(args.image_size))
+    return fit(
+        objective,
+        samples(args, "train", random_crops(args.image_size)),
+        Run(folder, options, files),
+        **values(args, *FITTING),
+        validate=depth_validation(objective, held_out, args.batch_size),
+        monitor="val_loss",
+        pictures=sample_grid(objective, held_out),
+    )
 
 
 def optimize_lr(args) -> None:
-    """One epoch at each rate, from the same student, seed and order of data; the choice goes to choice.json."""
+    """One epoch at each rate, from the same student, seed and order of data; the choice goes to
+    choice.json."""
     choice, records = args.layout.choice(f"{args.run}_lr"), {}
     for rate in sorted(args.rates):
         folder = choice.with_name(f"{rate:g}")
         try:
-            records[rate] = train_once(argparse.Namespace(**{**vars(args), "lr": rate, "epochs": 1}), folder)[-1]
+            records[rate] = train_once(
+                argparse.Namespace(**{**vars(args), "lr": rate, "epochs": 1}), folder
+            )[-1]
         except Diverged as error:
             print(error)
             continue
-        # a sweep of nine large networks fills a disk; that this rate is done is all the next call has to know
+        # a sweep of nine large networks fills a disk; that this rate is done is all the next call
+        # has to know
         save_checkpoint(folder / "last.pt", {"epoch": 1})
         (folder / "best.pt").unlink(missing_ok=True)
     if not records:
@@ -113,7 +157,10 @@ def optimize_lr(args) -> None:
     validated.set(xlabel="learning rate", ylabel="validation loss", title=f"chosen: {best:g}")
     with written_atomically(choice.with_name("learning_rates.png")) as temporary:
         figure.savefig(temporary, dpi=110, bbox_inches="tight")
-    model, by_rate = identity(*model_source(args, "depth_model")), {f"{rate:g}": loss for rate, loss in losses.items()}
+    model, by_rate = (
+        model_fingerprint(*model_source(args, "depth_model")),
+        {f"{rate:g}": loss for rate, loss in losses.items()},
+    )
     write_json(choice, {"lr": best, "depth_model": model, "val_loss": by_rate})
     print(f"{args.run}: learning rate {best:g}; losses and plot in {choice.parent}")
 
@@ -124,10 +171,12 @@ def train(args) -> None:
         choice = args.layout.choice(run_name("depth_estimator", swept, args.tag) + "_lr")
         command = f"depth_estimator.py {swept} --optimize_lr"
         chosen = read_json(args.layout.needed(choice, command, " (or give --lr)"))
-        args.lr, model = chosen["lr"], identity(*model_source(args, "depth_model"))
+        args.lr, model = chosen["lr"], model_fingerprint(*model_source(args, "depth_model"))
         if chosen.get("depth_model", model) != model:
-            raise UserError(f"{choice}: the rate was chosen for {chosen['depth_model']}, the depth model is {model}; "
-                            f"run {args.layout.command(command)} --restart, or give --lr")  # fmt: skip
+            raise UserError(
+                f"{choice}: the rate was chosen for {chosen['depth_model']}, the depth model is"
+                f" {model}; run {args.layout.command(command)} --restart, or give --lr"
+            )
         print(f"{args.run}: learning rate {args.lr:g}, chosen by --optimize_lr of {swept}")
     train_once(args, args.layout.run(args.run))
 

@@ -1,4 +1,5 @@
-"""Depth of comics pages: of images, folders and archives (.cbz, .zip), with no data, GPU or network needed."""
+"""Depth of comics pages: of images, folders and archives (.cbz, .zip), with no data, GPU or network
+needed."""
 
 import argparse
 import hashlib
@@ -10,31 +11,42 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from comics_depth.annotations import read_boxes
-from comics_depth.files import UserError, image_count, read_image, run_main, write_image, write_json
-from comics_depth.page_depth import depth_of_page
-from comics_depth.pages import RECORD, ImageBytes, Page, find_pages, read_record
-from comics_depth.panels import find_panels
-from comics_depth.predictions import write_depth
-from comics_depth.relief import beside_depth, contact_sheet, parallax, write_animation, write_points
-from comics_depth.stages import identity
-from comics_depth.training import checkpoint_of, default_device
-from models.depth import SHIPPED, AveragedDepth, depth_model
-from models.loading import TEXT_AREAS, load_network
+from comics_depth.cli import run_main
+from comics_depth.data.annotations import read_boxes
+from comics_depth.data.depth_files import write_depth
+from comics_depth.images import image_count, read_image, write_image
+from comics_depth.pages.depth import depth_of_page
+from comics_depth.pages.exports import (
+    beside_depth,
+    contact_sheet,
+    parallax,
+    write_animation,
+    write_points,
+)
+from comics_depth.pages.panels import find_panels
+from comics_depth.pages.sources import RECORD, ImageBytes, Page, find_pages, read_record
+from comics_depth.training.devices import default_device
+from comics_depth.training.run import checkpoint_of
+from common.errors import UserError
+from common.files import write_json
+from models.checkpoints import SHIPPED, TEXT_AREAS, load_network, model_fingerprint
+from models.depth_model import AveragedDepth, depth_model
 
 SHEET = 60  # pages on a contact sheet
 RUNS = Path("models/trained")
 EPILOG = """\
 In OUTPUT/<page>/ (a page of an archive: OUTPUT/<archive>/<page>/):
-  page.png, frame_<k>.png   inverse depth, 16 bit, larger is nearer; the text chunk `inverse_depth` holds {scale,
-                            offset}. Every frame runs from about 0 (far) to 1; gutters are farther than everything
+  page.png, frame_<k>.png   inverse depth, 16 bit, larger is nearer; its text chunk
+                            `inverse_depth` holds {scale, offset}. Every frame runs from
+                            about 0 (far) to 1; gutters are farther than everything
   preview.jpg, frame_<k>_preview.jpg     image and depth for people
   frame_<k>.webp, frame_<k>.ply, *.npy   with --parallax, --point-cloud, --floats
   made_by.json              a page made by the same model and options is not made again
-In OUTPUT a contact sheet for each folder and archive, and one (contact_pages.jpg) for images given by themselves.
+In OUTPUT a contact sheet for each folder and archive, and contact_pages.jpg for single images.
 
-Frames come from the annotation beside the page (<page>.txt, lines `8 x1 y1 x2 y2`), else from the gutters.
-What cannot be read is reported and left out. Exit code: 0 if there is depth of at least one page, else 2.
+Frames come from the annotation beside the page (<page>.txt, lines `8 x1 y1 x2 y2`), else from
+the gutters.
+What cannot be read is reported and left out. Exit code: 0 if there is depth of a page, else 2.
 
 examples:
   python predict.py page.jpg -o depth
@@ -48,7 +60,11 @@ def main() -> None:
     wanted = made_by(args)
     pages = [page for pages in sheets.values() for page in pages]
     pending = [page for page in pages if args.restart or not is_done(args, page, wanted)]
-    print(f"{wanted['model']}: {len(pending)} pages to predict, {len(pages) - len(pending)} done before", flush=True)
+    print(
+        f"{wanted['model']}: {len(pending)} pages to predict, {len(pages) - len(pending)} done"
+        " before",
+        flush=True,
+    )
     for page in pending if args.dry_run else ():
         print(f"would read {page.source}\n  and write {args.output / page.name}/")
     failed = [] if args.dry_run or not pending else predict_pages(args, pending, wanted)
@@ -67,17 +83,52 @@ def command_line() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=raw)
     add = parser.add_argument
-    add("inputs", nargs="+", type=Path, help="images, folders (searched through and through), .cbz and .zip archives")
+    add(
+        "inputs",
+        nargs="+",
+        type=Path,
+        help="images, folders (searched through and through), .cbz and .zip archives",
+    )
     add("-o", "--output", type=Path, required=True, help="folder for the results")
-    add("--model", default="default", help=f"{', '.join(SHIPPED)}, MiDaS, MiDaS_small, DPT_Large, hf:<repo id>, a run "
-        f"(folder, or name below {RUNS}), a checkpoint or TorchScript file (default: default)")  # fmt: skip
-    add("--depth-weights", type=Path, help="weights file of a named model, for machines without network")
-    add("--image-size", type=int, help="long side of what the model sees, pixels (default: the model's own)")
-    add("--averaged", action="store_true", help="mean over three sizes and mirror images: better, but slower")
-    add("--batch-size", type=int, default=8, help="most frames of one page and shape at a time (default 8)")
+    add(
+        "--model",
+        default="default",
+        help=(
+            f"{', '.join(SHIPPED)}, MiDaS, MiDaS_small, DPT_Large, hf:<repo id>, a run "
+            f"(folder, or name below {RUNS}), a checkpoint or TorchScript file (default: default)"
+        ),
+    )
+    add(
+        "--depth-weights",
+        type=Path,
+        help="weights file of a named model, for machines without network",
+    )
+    add(
+        "--image-size",
+        type=int,
+        help="long side of what the model sees, pixels (default: the model's own)",
+    )
+    add(
+        "--averaged",
+        action="store_true",
+        help="mean over three sizes and mirror images: better, but slower",
+    )
+    add(
+        "--batch-size",
+        type=int,
+        default=8,
+        help="most frames of one page and shape at a time (default 8)",
+    )
     add("--whole-page", action="store_true", help="do not look for frames: each image is one")
-    add("--text", choices=("aware", "keep"), default="aware", help="aware (default): text is filled before the model "
-        "sees it and takes its depth from around it; keep: left as it is")  # fmt: skip
+    add(
+        "--text",
+        choices=("aware", "keep"),
+        default="aware",
+        help=(
+            "aware (default): text is filled before the model "
+            "sees it and takes its depth from around it; keep: left as it is"
+        ),
+    )
     add("--floats", action="store_true", help="write exact floats (.npy) as well")
     add("--parallax", action="store_true", help="write a moving picture of each frame (WebP)")
     add("--point-cloud", action="store_true", help="write a point cloud of each frame (PLY)")
@@ -95,20 +146,26 @@ def made_by(args) -> dict:
         args.model = checkpoint_of(args.model, RUNS)
     files = [name for name in ("floats", "parallax", "point_cloud") if getattr(args, name)]
     return {
-        "model": identity(str(SHIPPED.get(args.model, args.model)), args.depth_weights), "image_size": args.image_size,
+        "model": model_fingerprint(str(SHIPPED.get(args.model, args.model)), args.depth_weights),
+        "image_size": args.image_size,
         "averaged": args.averaged,
-        "text": identity(str(TEXT_AREAS)) if args.text == "aware" else "kept", "whole_page": args.whole_page,
+        "text": model_fingerprint(str(TEXT_AREAS)) if args.text == "aware" else "kept",
+        "whole_page": args.whole_page,
         "files": files,
-    }  # fmt: skip
+    }
 
 
 def contents(page: Page) -> tuple[bytes, dict]:
-    """The image file, and what tells it and its annotation from others. Raises UserError if they cannot be read."""
+    """The image file, and what tells it and its annotation from others. Raises UserError if they
+    cannot be read."""
     try:
         image, boxes = page.read(), page.boxes.read_bytes() if page.boxes else b""
     except Exception as error:  # a member of a broken archive may fail in any way
         raise UserError(f"{page.source}: cannot be read ({error})") from error
-    return image, {"source": page.source, "sha256": hashlib.sha256(image + b"\0" + boxes).hexdigest()}
+    return image, {
+        "source": page.source,
+        "sha256": hashlib.sha256(image + b"\0" + boxes).hexdigest(),
+    }
 
 
 def is_done(args, page: Page, wanted: dict) -> bool:
@@ -139,7 +196,10 @@ def predict_pages(args, pages: list[Page], wanted: dict) -> list[str]:
             image = read_image(ImageBytes(content, page.source))
             reasons = predict_page(args, page, image, model, text)
             if (count := image_count(ImageBytes(content, page.source))) > 1:
-                reasons.append(f"{page.source}: all but the first of {count} images; split the file to have them")
+                reasons.append(
+                    f"{page.source}: all but the first of {count} images; split the file to have"
+                    " them"
+                )
             for reason in reasons:
                 tqdm.write(f"left out: {reason}", file=sys.stderr)
             write_json(args.output / page.name / RECORD, wanted | source)
@@ -151,13 +211,15 @@ def predict_pages(args, pages: list[Page], wanted: dict) -> list[str]:
 
 
 def predict_page(args, page: Page, image: np.ndarray, model, text) -> list[str]:
-    """Writes the results of a page; returns which annotated frames it could not take. Raises UserError if none."""
+    """Writes the results of a page; returns which annotated frames it could not take. Raises
+    UserError if none."""
     folder, numbered, skipped = args.output / page.name, [], []
     if page.boxes and not args.whole_page:
         numbered, skipped = read_boxes(page.boxes, image.shape[:2])
         if skipped and not numbered:
             raise UserError(
-                f"{page.source}: no annotated frame lies in the page ({skipped[0]}); --whole-page ignores it"
+                f"{page.source}: no annotated frame lies in the page ({skipped[0]}); --whole-page"
+                " ignores it"
             )
     if not numbered and not args.whole_page:
         numbered = list(enumerate(find_panels(image), start=1))

@@ -6,9 +6,10 @@ import sys
 import time
 from pathlib import Path
 
-from comics_depth.files import UserError, read_json, run_main, write_json
-from comics_depth.options import command_line, fill, model_source, preset_values
-from comics_depth.scores import REFERENCES
+from comics_depth.cli import apply_preset, command_line, model_source, preset_values, run_main
+from comics_depth.evaluation.rules import REFERENCES
+from common.errors import UserError
+from common.files import read_json, write_json
 
 HAND_CHECK = ["comics2textareas.py", "--check_by_hand"]
 
@@ -21,7 +22,11 @@ Run the same command again to go on after an interruption."""
 
 def stages(args) -> list[list[str]]:
     """Commands in running order, without the options that all of them share."""
-    prepare, depth, translate = "datasets_preparation.py", "depth_estimator.py", "cyclegan_natural2comics.py"
+    prepare, depth, translate = (
+        "datasets_preparation.py",
+        "depth_estimator.py",
+        "cyclegan_natural2comics.py",
+    )
     teacher = ["--teacher", args.teacher] if args.teacher else []
     weights = ["--depth-weights", str(args.depth_weights)] if args.depth_weights else []
     student = ["--depth-model", args.depth_model] if args.depth_model else []
@@ -32,8 +37,13 @@ def stages(args) -> list[list[str]]:
         epochs = round(preset_values(args.preset, stage)["epochs"] * args.effort)
         return ["--train"] + ([] if args.effort == 1 else ["--epochs", str(max(1, epochs))])
 
-    text = [*train("comics2textareas"), "--select_epoch", "--optimize_threshold", "--visualize_ebdtheque_val",
-            "--generate_dcm_without_text_areas"]  # fmt: skip
+    text = [
+        *train("comics2textareas"),
+        "--select_epoch",
+        "--optimize_threshold",
+        "--visualize_ebdtheque_val",
+        "--generate_dcm_without_text_areas",
+    ]
     fitted = train("depth_estimator")
     commands = [
         [prepare, "--synthesize"] if args.preset == "demo" else [],
@@ -55,17 +65,31 @@ def stages(args) -> list[list[str]]:
     ]
     # a plain folder of images has no text masks to learn text areas from
     with_text = ("comics2textareas.py", "without_text", "add_text", "add_text_ignoretext")
-    return [line for line in commands if line and not (imported and any(word in with_text for word in line))]
+    return [
+        line
+        for line in commands
+        if line and not (imported and any(word in with_text for word in line))
+    ]
 
 
 def main() -> None:
-    parser = command_line(__doc__, EXAMPLES, "seed", "teacher", "depth_model", "depth_weights", "restart")
-    parser.add_argument("--effort", type=float, default=1, help="multiplies the epochs of what trains by gradient "
-                        "(default 1)")  # fmt: skip
-    parser.add_argument("--stop-after", metavar="WORD", help="stop after the first stage whose command holds this word")
+    parser = command_line(
+        __doc__, EXAMPLES, "seed", "teacher", "depth_model", "depth_weights", "restart"
+    )
+    parser.add_argument(
+        "--effort",
+        type=float,
+        default=1,
+        help="multiplies the epochs of what trains by gradient (default 1)",
+    )
+    parser.add_argument(
+        "--stop-after",
+        metavar="WORD",
+        help="stop after the first stage whose command holds this word",
+    )
     args = parser.parse_args()
     given = (args.teacher, args.depth_model)
-    fill(args)
+    apply_preset(args)
     args.same_weights = args.teacher == args.depth_model
     model_source(args, "teacher")  # says that the preset needs one
     args.teacher, args.depth_model = given  # what was left out is left to the stages
@@ -86,13 +110,17 @@ def main() -> None:
             started = time.perf_counter()
             line[0] = str(Path(__file__).with_name(line[0]))
             line += ["--restart"] if args.restart and seed else []
-            # the page of the hand check is served until Ctrl-C; what counts is whether somebody finished
+            # the page of the hand check is served until Ctrl-C; what counts is whether somebody
+            # finished
             with contextlib.suppress(*[KeyboardInterrupt] * (command == HAND_CHECK)):
                 failed = subprocess.run([sys.executable, *line]).returncode
             if command == HAND_CHECK:
                 failed = not args.layout.checked_manifest.exists()
             if failed:
-                raise UserError(f"stage {number} of {len(commands)} failed; mend it and run the same command again")
+                raise UserError(
+                    f"stage {number} of {len(commands)} failed; mend it and run the same command"
+                    " again"
+                )
             done[key] = time.perf_counter() - started
             ran += 1
             write_json(log, done)
@@ -104,7 +132,9 @@ def main() -> None:
     if not ran and table.exists():
         print("\n" + table.read_text(encoding="utf-8"))
     print(f"\n{ran} stages run" if ran else "\nnothing to do", end=": ")
-    print(f"{number} of {len(commands)} stages are done, {sum(done.values()) / 60:.1f} minutes in all")
+    print(
+        f"{number} of {len(commands)} stages are done, {sum(done.values()) / 60:.1f} minutes in all"
+    )
     if table.exists():
         print(f"table:  {table}\nfigure: {table.with_name('figure.png')}")
 

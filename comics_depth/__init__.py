@@ -1,1 +1,2 @@
-"""What the stage scripts share: layout of folders, formats, datasets, training loop, scores. Imports no network."""
+"""What the stage scripts share: layout of folders, formats, datasets, training loop, scores.
+Imports no network."""

@@ -1,4 +1,5 @@
-"""Draws the pictures of the README from the synthetic world and from a finished `reproduce.py --preset demo`.
+"""Draws the pictures of the README from the synthetic world and from a finished `reproduce.py
+--preset demo`.
 
 Run from the root of the repository: python -m docs.figures [data root] [runs root]
 """
@@ -9,16 +10,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from comics_depth.data import label
-from comics_depth.files import read_image, run_main, write_image
-from comics_depth.layout import Layout
-from comics_depth.predictions import preview, read_depth
-from comics_depth.scenes import KINDS
-from comics_depth.stages import frame_names
-from comics_depth.world import comics_frame, draw_style, photograph
+from comics_depth.cli import run_main
+from comics_depth.data.depth_files import preview, read_depth
+from comics_depth.data.prepared import frame_names
+from comics_depth.images import label, read_image, write_image
+from comics_depth.paths import Layout
+from comics_depth.synthetic.comics import comics_frame, draw_style
+from comics_depth.synthetic.photographs import photograph
+from comics_depth.synthetic.scenes import KINDS
 
 HERE = Path(__file__).with_name("figures")
-ROWS = ("baseline_no_batchnorm_trick", "natural2comics_simple", "depth_estimator_simple", "depth_estimator_add_text")
+ROWS = (
+    "baseline_no_batchnorm_trick",
+    "natural2comics_simple",
+    "depth_estimator_simple",
+    "depth_estimator_add_text",
+)
 
 
 def world(rendering: str) -> np.ndarray:
@@ -32,7 +39,10 @@ def world(rendering: str) -> np.ndarray:
                 image, depth = photograph(kind, rng, 150, 180)
             else:
                 image, depth = comics_frame(kind, rng, 150, 180, draw_style(rng))[:2]
-            cells += [np.pad(cell, ((0, 4), (0, 4), (0, 0)), constant_values=255) for cell in (image, preview(depth))]
+            cells += [
+                np.pad(cell, ((0, 4), (0, 4), (0, 0)), constant_values=255)
+                for cell in (image, preview(depth))
+            ]
         columns.append(np.vstack(cells))
     return np.hstack(columns)
 
@@ -49,13 +59,24 @@ def demo(layout: Layout) -> np.ndarray:
         cells.append(cell(preview(read_depth(layout.frame_truth / f"{name}.png")), "exact"))
         for row in ROWS:
             depth = preview(read_depth(layout.predictions(row) / f"{name}.png"))
-            cells.append(cell(depth, row.replace("natural2comics", "n2c").replace("depth_estimator", "estimator")))
+            cells.append(
+                cell(
+                    depth,
+                    row.replace("natural2comics", "n2c").replace("depth_estimator", "estimator"),
+                )
+            )
         columns.append(np.vstack(cells))
     return np.hstack(columns)
 
 
 def main() -> None:
-    given, usual = [Path(argument) for argument in sys.argv[1:3]], [Path("data/demo"), Path("models/trained/demo")]
+    given, usual = (
+        [Path(argument) for argument in sys.argv[1:3]],
+        [
+            Path("data/demo"),
+            Path("models/trained/demo"),
+        ],
+    )
     roots = given + usual[len(given) :]
     for rendering in ("photographs", "comics"):
         write_image(HERE / f"world_{rendering}.jpg", world(rendering), quality=75)

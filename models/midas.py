@@ -1,7 +1,8 @@
-"""MiDaS v2.1, large and small (Ranftl et al. 2020, https://arxiv.org/abs/1907.01341, github.com/isl-org/MiDaS).
+"""MiDaS v2.1, large and small (Ranftl et al. 2020, https://arxiv.org/abs/1907.01341,
+github.com/isl-org/MiDaS).
 
-Attribute names are those of the published state dicts, which load strictly; the functions are numerically the same.
-"""
+Attribute names are those of the published state dicts, which load strictly; the functions are
+numerically the same."""
 
 from types import MethodType
 
@@ -13,8 +14,9 @@ from torchvision.models import resnext101_32x8d
 
 
 class ResidualConvUnit(nn.Module):
-    """x + conv(relu(conv(relu(x)))), (N, C, H, W) -> (N, C, H, W). With `skip_relu` the sum takes relu(x) instead of
-    x: in the large network as published the first activation works in place, and the weights were trained that way."""
+    """x + conv(relu(conv(relu(x)))), (N, C, H, W) -> (N, C, H, W). With `skip_relu` the sum takes
+    relu(x) instead of x: in the large network as published the first activation works in place, and
+    the weights were trained that way."""
 
     def __init__(self, channels: int, skip_relu: bool) -> None:
         super().__init__()
@@ -29,8 +31,8 @@ class ResidualConvUnit(nn.Module):
 
 
 class FeatureFusion(nn.Module):
-    """Joins the path from below with the skip of a level and doubles the size: (N, in, h, w) twice -> (N, out, 2h, 2w).
-    `out_channels` None keeps the channels, without a convolution."""
+    """Joins the path from below with the skip of a level and doubles the size: (N, in, h, w) twice
+    -> (N, out, 2h, 2w). `out_channels` None keeps the channels, without a convolution."""
 
     def __init__(self, channels: int, out_channels: int | None) -> None:
         super().__init__()
@@ -42,28 +44,37 @@ class FeatureFusion(nn.Module):
         if skip is not None:
             path = path + self.resConfUnit1(skip)  # (N, in, h, w)
         path = self.resConfUnit2(path)  # (N, in, h, w)
-        path = F.interpolate(path, scale_factor=2, mode="bilinear", align_corners=True)  # (N, in, 2h, 2w)
+        path = F.interpolate(
+            path, scale_factor=2, mode="bilinear", align_corners=True
+        )  # (N, in, 2h, 2w)
         return self.out_conv(path)  # (N, out, 2h, 2w)
 
 
 class MidasNetwork(nn.Module):
-    """Inverse depth, (N, 3, H, W) images in the encoder's normalisation -> (N, H, W), >= 0, larger is nearer.
+    """Inverse depth, (N, 3, H, W) images in the encoder's normalisation -> (N, H, W), >= 0, larger
+    is nearer.
 
-    H and W must be multiples of 32. `layers` are the encoder's, with strides 4, 8, 16, 32 and these output
-    `channels`; the decoder has `features` channels, doubling with every level downwards if it is to `expand`."""
+    H and W must be multiples of 32. `layers` are the encoder's, with strides 4, 8, 16, 32 and these
+    output `channels`; the decoder has `features` channels, doubling with every level downwards if
+    it is to `expand`."""
 
-    def __init__(self, layers: list[nn.Sequential], channels: list[int], features: int, expand: bool) -> None:
+    def __init__(
+        self, layers: list[nn.Sequential], channels: list[int], features: int, expand: bool
+    ) -> None:
         super().__init__()
         widths = [features * 2**level if expand else features for level in range(4)]
         self.pretrained, self.scratch = nn.Module(), nn.Module()
         for level, (layer, width) in enumerate(zip(layers, widths, strict=True), start=1):
             self.pretrained.add_module(f"layer{level}", layer)
-            self.scratch.add_module(f"layer{level}_rn", nn.Conv2d(channels[level - 1], width, 3, padding=1, bias=False))
+            self.scratch.add_module(
+                f"layer{level}_rn", nn.Conv2d(channels[level - 1], width, 3, padding=1, bias=False)
+            )
         for level in (3, 2, 1, 0):
             out = widths[max(level - 1, 0)] if expand else None
             self.scratch.add_module(f"refinenet{level + 1}", FeatureFusion(widths[level], out))
-        # The deepest fusion has no second input, so these weights (they are in the published files) do nothing. Without
-        # gradient they do not stop distributed training, which waits for the gradient of everything that learns.
+        # The deepest fusion has no second input, so these weights (they are in the published files)
+        # do nothing. Without gradient they do not stop distributed training, which waits for the
+        # gradient of everything that learns.
         self.scratch.refinenet4.resConfUnit1.requires_grad_(False)
         self.scratch.output_conv = nn.Sequential(
             nn.Conv2d(features, features // 2, 3, padding=1),
@@ -90,17 +101,21 @@ class MidasNetwork(nn.Module):
 
 
 class Midas(MidasNetwork):
-    """The large network: ResNeXt-101 32x8d, decoder of 256 channels; 105 M parameters, random weights."""
+    """The large network: ResNeXt-101 32x8d, decoder of 256 channels; 105 M parameters, random
+    weights."""
 
     def __init__(self) -> None:
         net = resnext101_32x8d(weights=None)
         stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1)
-        super().__init__([stem, net.layer2, net.layer3, net.layer4], [256, 512, 1024, 2048], 256, expand=False)
+        super().__init__(
+            [stem, net.layer2, net.layer3, net.layer4], [256, 512, 1024, 2048], 256, expand=False
+        )
 
 
 def _float32_on_cpu(self: nn.Conv2d, x: Tensor) -> Tensor:
-    """A convolution that mixed precision leaves alone on the CPU, where the bf16 gradient of depthwise convolutions
-    takes so long (measured: 0.119 s an image and training step against 0.071 s) that it costs more than bf16 saves."""
+    """A convolution that mixed precision leaves alone on the CPU, where the bf16 gradient of
+    depthwise convolutions takes so long (measured: 0.119 s an image and training step against 0.071
+    s) that it costs more than bf16 saves."""
     if x.device.type != "cpu":
         return type(self).forward(self, x)
     with torch.autocast("cpu", enabled=False):
@@ -108,16 +123,25 @@ def _float32_on_cpu(self: nn.Conv2d, x: Tensor) -> Tensor:
 
 
 class MidasSmall(MidasNetwork):
-    """The small network: an EfficientNet-Lite of timm (TensorFlow's padding and BatchNorm epsilon), decoder of
-    `features` x 1, 2, 4, 8 channels; random weights. As published, on tf_efficientnet_lite3 with 64: 21 M parameters.
-    On tf_efficientnet_lite0 with 32: 7.0 M."""
+    """The small network: an EfficientNet-Lite of timm (TensorFlow's padding and BatchNorm epsilon),
+    decoder of `features` x 1, 2, 4, 8 channels; random weights. As published, on
+    tf_efficientnet_lite3 with 64: 21 M parameters. On tf_efficientnet_lite0 with 32: 7.0 M."""
 
     def __init__(self, encoder: str = "tf_efficientnet_lite3", features: int = 64) -> None:
         net = timm.create_model(encoder, pretrained=False)
         for module in net.modules():
             if isinstance(module, nn.Conv2d) and module.groups > 1:
                 module.forward = MethodType(_float32_on_cpu, module)
-        # timm's BatchNorm also applies the activation, which was a module of its own when the keys were published.
+        # timm's BatchNorm also applies the activation, which was a module of its own when the keys
+        # were published.
         stem = nn.Sequential(net.conv_stem, net.bn1, nn.Identity(), *net.blocks[:2])
-        layers = [stem, *(nn.Sequential(*net.blocks[stages]) for stages in (slice(2, 3), slice(3, 5), slice(5, None)))]
-        super().__init__(layers, [layer[-1][-1].conv_pwl.out_channels for layer in layers], features, expand=True)
+        layers = [
+            stem,
+            *(
+                nn.Sequential(*net.blocks[stages])
+                for stages in (slice(2, 3), slice(3, 5), slice(5, None))
+            ),
+        ]
+        super().__init__(
+            layers, [layer[-1][-1].conv_pwl.out_channels for layer in layers], features, expand=True
+        )

@@ -1,4 +1,5 @@
-"""What each variant optimises: networks, optimisers and losses, in the order in which they are stepped."""
+"""What each variant optimises: networks, optimisers and losses, in the order in which they are
+stepped."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -7,8 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from models.depth import DepthModel
-from models.translation import PatchGAN, ResnetGenerator
+from models.cyclegan import PatchGAN, ResnetGenerator
+from models.depth_model import DepthModel
+from models.losses import DEPTH_LOSSES, discriminator_loss, lsgan
 from models.unet import UNet
 
 Batch = dict[str, dict[str, torch.Tensor]]
@@ -16,13 +18,22 @@ Steps = Iterator[tuple[str, dict[str, torch.Tensor]]]
 
 
 class Objective:
-    """What a variant optimises: networks that learn, networks that are only used, and one Adam for each named group of
-    the former. It knows nothing of epochs, devices or files. A subclass adds `steps(batch)`, which yields (optimiser
-    name, named loss terms) in the order in which they are to be stepped."""
+    """What a variant optimises: networks that learn, networks that are only used, and one Adam for
+    each named group of the former. It knows nothing of epochs, devices or files. A subclass adds
+    `steps(batch)`, which yields (optimiser name, named loss terms) in the order in which they are
+    to be stepped."""
 
-    def __init__(self, networks: dict[str, nn.Module], groups: dict[str, list[str]], lr: float, beta1: float = 0.9,
-                 frozen: dict[str, nn.Module] | None = None, discriminator_rate: float = 1):  # fmt: skip
-        """groups: optimiser name -> names of its networks; discriminators learn at lr x `discriminator_rate`."""
+    def __init__(
+        self,
+        networks: dict[str, nn.Module],
+        groups: dict[str, list[str]],
+        lr: float,
+        beta1: float = 0.9,
+        frozen: dict[str, nn.Module] | None = None,
+        discriminator_rate: float = 1,
+    ):
+        """groups: optimiser name -> names of its networks; discriminators learn at lr x
+        `discriminator_rate`."""
         self.networks = nn.ModuleDict(networks)
         self.frozen = nn.ModuleDict(frozen or {}).eval().requires_grad_(False)
         self.architecture = {name: network.architecture for name, network in networks.items()}
@@ -49,18 +60,22 @@ class TextAreas(Objective):
 
     def steps(self, batch: dict[str, torch.Tensor]) -> Steps:
         """batch: image (N, 3, H, W), text_mask (N, 1, H, W)."""
-        yield "text", {"mse": functional.mse_loss(self.networks["text"](batch["image"]), batch["text_mask"])}
+        yield (
+            "text",
+            {"mse": functional.mse_loss(self.networks["text"](batch["image"]), batch["text_mask"])},
+        )
 
 
 class ImagePool:
-    """Up to `size` past fakes; half of what a discriminator sees comes from there (Shrivastava et al. 2017, used by
-    CycleGAN, Zhu et al. 2017, section 4)."""
+    """Up to `size` past fakes; half of what a discriminator sees comes from there (Shrivastava et
+    al. 2017, used by CycleGAN, Zhu et al. 2017, section 4)."""
 
     def __init__(self, size: int = 50):
         self.size, self.images = size, []
 
     def exchange(self, fakes: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) -> the same shape, some fakes replaced by earlier ones, whose place in the pool they take."""
+        """(N, C, H, W) -> the same shape, some fakes replaced by earlier ones, whose place in the
+        pool they take."""
         shown = []
         for fake in fakes.detach():
             if len(self.images) < self.size:
@@ -72,33 +87,35 @@ class ImagePool:
         return torch.stack(shown)
 
 
-def _lsgan(verdict: torch.Tensor, real: bool) -> torch.Tensor:
-    """Least-squares GAN loss (Mao et al. 2017): real patches are 1, fakes 0."""
-    return functional.mse_loss(verdict, torch.full_like(verdict, float(real)))
-
-
-def _discriminator_loss(discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    return 0.5 * (_lsgan(discriminator(real), True) + _lsgan(discriminator(fake), False))
-
-
 def depth_view(teacher: DepthModel, images: torch.Tensor) -> torch.Tensor:
-    """Natural images (N, 3, H, W) with the inverse depth that a frozen teacher sees in them, stretched to [0, 1] per
-    image: (N, 4, H, W). Gradients pass through the teacher to the images."""
+    """Natural images (N, 3, H, W) with the inverse depth that a frozen teacher sees in them,
+    stretched to [0, 1] per image: (N, 4, H, W). Gradients pass through the teacher to the
+    images."""
     depth = teacher(images, resize=False)
     low, high = depth.amin((1, 2), keepdim=True), depth.amax((1, 2), keepdim=True)
     return torch.cat([images, ((depth - low) / (high - low).clamp_min(1e-6))[:, None]], dim=1)
 
 
 class CycleGAN(Objective):
-    """Photographs to comics and back (Zhu et al. 2017): mean LSGAN loss + 10 x cycle + 5 x identity (by default).
+    """Photographs to comics and back (Zhu et al. 2017): mean LSGAN loss + 10 x cycle + 5 x identity
+    (by default).
 
-    *simple* and *without_text* differ in the comics they are given; *depth_aware* shows the discriminator of the
-    natural domain the teacher's depth too.
-    """
+    *simple* and *without_text* differ in the comics they are given; *depth_aware* shows the
+    discriminator of the natural domain the teacher's depth too."""
 
-    def __init__(self, generator: dict, lr: float, beta1: float, teacher: DepthModel | None = None, *,
-                 cycle: float = 10, identity: float = 5, discriminator_rate: float = 1):  # fmt: skip
-        """generator: arguments of ResnetGenerator (features, blocks, residual); the discriminators get its features."""
+    def __init__(
+        self,
+        generator: dict,
+        lr: float,
+        beta1: float,
+        teacher: DepthModel | None = None,
+        *,
+        cycle: float = 10,
+        identity: float = 5,
+        discriminator_rate: float = 1,
+    ):
+        """generator: arguments of ResnetGenerator (features, blocks, residual); the discriminators
+        get its features."""
         networks = {
             "natural2comics": ResnetGenerator(3, **generator),
             "comics2natural": ResnetGenerator(3, **generator),
@@ -107,7 +124,14 @@ class CycleGAN(Objective):
         }
         groups = {"generators": ["natural2comics", "comics2natural"]}
         groups |= {name: [name] for name in ("natural_discriminator", "comics_discriminator")}
-        super().__init__(networks, groups, lr, beta1, {"teacher": teacher} if teacher else None, discriminator_rate)
+        super().__init__(
+            networks,
+            groups,
+            lr,
+            beta1,
+            {"teacher": teacher} if teacher else None,
+            discriminator_rate,
+        )
         self.weights = {"cycle": cycle, "identity": identity}
         self.pools = {"natural": ImagePool(), "comics": ImagePool()}
         self.view = partial(depth_view, teacher) if teacher else nn.Identity()
@@ -116,73 +140,123 @@ class CycleGAN(Objective):
         """batch: natural and comics, each with image (N, 3, H, W)."""
         natural, comics = batch["natural"]["image"], batch["comics"]["image"]
         to_comics, to_natural = self.networks["natural2comics"], self.networks["comics2natural"]
-        judges = {"natural": self.networks["natural_discriminator"], "comics": self.networks["comics_discriminator"]}
-        for judge in judges.values():
-            judge.requires_grad_(False)
+        discriminators = {
+            "natural": self.networks["natural_discriminator"],
+            "comics": self.networks["comics_discriminator"],
+        }
+        for discriminator in discriminators.values():
+            discriminator.requires_grad_(False)
         fake = {"comics": to_comics(natural), "natural": to_natural(comics)}
-        seen = {"comics": fake["comics"], "natural": self.view(fake["natural"])}
+        inputs = {"comics": fake["comics"], "natural": self.view(fake["natural"])}
         cycle = functional.l1_loss(to_natural(fake["comics"]), natural)
         cycle = cycle + functional.l1_loss(to_comics(fake["natural"]), comics)
-        identity = functional.l1_loss(to_comics(comics), comics) + functional.l1_loss(to_natural(natural), natural)
-        gan = sum(_lsgan(judges[domain](seen[domain]), True) for domain in judges)
+        identity = functional.l1_loss(to_comics(comics), comics) + functional.l1_loss(
+            to_natural(natural), natural
+        )
+        gan = sum(lsgan(discriminators[domain](inputs[domain]), True) for domain in discriminators)
         weight = self.weights
-        yield "generators", {"gan": gan / 2, "cycle": weight["cycle"] * cycle / 2,
-                             "identity": weight["identity"] * identity / 2}  # fmt: skip
+        yield (
+            "generators",
+            {
+                "gan": gan / 2,
+                "cycle": weight["cycle"] * cycle / 2,
+                "identity": weight["identity"] * identity / 2,
+            },
+        )
         with torch.no_grad():
             real = {"comics": comics, "natural": self.view(natural)}
-        for domain, judge in judges.items():
-            judge.requires_grad_(True)
-            past = self.pools[domain].exchange(seen[domain])
-            yield f"{domain}_discriminator", {"gan": _discriminator_loss(judge, real[domain], past)}
+        for domain, discriminator in discriminators.items():
+            discriminator.requires_grad_(True)
+            past = self.pools[domain].exchange(inputs[domain])
+            yield (
+                f"{domain}_discriminator",
+                {"gan": discriminator_loss(discriminator, real[domain], past)},
+            )
 
     def pictures(self, batch: Batch) -> list[torch.Tensor]:
-        """Columns of the sample grid, each (N, 3, H, W): photograph, as comics, back; comics, as photograph, back."""
+        """Columns of the sample grid, each (N, 3, H, W): photograph, as comics, back; comics, as
+        photograph, back."""
         natural, comics = batch["natural"]["image"], batch["comics"]["image"]
         to_comics, to_natural = self.networks["natural2comics"], self.networks["comics2natural"]
         fake_comics, fake_natural = to_comics(natural), to_natural(comics)
-        return [natural, fake_comics, to_natural(fake_comics), comics, fake_natural, to_comics(fake_natural)]
+        return [
+            natural,
+            fake_comics,
+            to_natural(fake_comics),
+            comics,
+            fake_natural,
+            to_comics(fake_natural),
+        ]
 
 
-def add_text(generator: nn.Module, comics: torch.Tensor, mask: torch.Tensor, photograph: torch.Tensor, whole: bool):
-    """The generator's picture of a translated photograph with the text areas of a comics frame, (N, 3, H, W).
+def add_text(
+    generator: nn.Module,
+    comics: torch.Tensor,
+    mask: torch.Tensor,
+    photograph: torch.Tensor,
+    whole: bool,
+):
+    """The generator's picture of a translated photograph with the text areas of a comics frame, (N,
+    3, H, W).
 
-    The 2020 generator saw the whole frame and could copy content that contradicts the photograph's depth; unless
-    `whole`, it sees the text areas alone. comics, photograph (N, 3, H, W); mask (N, 1, H, W) in [0, 1].
-    """
+    The 2020 generator saw the whole frame and could copy content that contradicts the photograph's
+    depth; unless `whole`, it sees the text areas alone. comics, photograph (N, 3, H, W); mask (N,
+    1, H, W) in [0, 1]."""
     return generator(torch.cat([comics if whole else comics * mask, mask, photograph], dim=1))
 
 
 class AddText(Objective):
-    """A generator that pastes the text areas of real comics into translated photographs: LSGAN + 3 x L1 to the
-    photograph outside the mask + 3 x L1 to the comics inside + 5 x identity (real comics pasted on itself)."""
+    """A generator that pastes the text areas of real comics into translated photographs: LSGAN + 3
+    x L1 to the photograph outside the mask + 3 x L1 to the comics inside + 5 x identity (real
+    comics pasted on itself)."""
 
-    def __init__(self, translator: nn.Module, generator: dict, lr: float, beta1: float, whole_comics: bool = False, *,
-                 identity: float = 5, discriminator_rate: float = 1):  # fmt: skip
-        networks = {"add_text": ResnetGenerator(7, **generator), "discriminator": PatchGAN(3, generator["features"])}
+    def __init__(
+        self,
+        translator: nn.Module,
+        generator: dict,
+        lr: float,
+        beta1: float,
+        whole_comics: bool = False,
+        *,
+        identity: float = 5,
+        discriminator_rate: float = 1,
+    ):
+        networks = {
+            "add_text": ResnetGenerator(7, **generator),
+            "discriminator": PatchGAN(3, generator["features"]),
+        }
         groups = {"generator": ["add_text"], "discriminator": ["discriminator"]}
-        super().__init__(networks, groups, lr, beta1, {"translator": translator}, discriminator_rate)
-        self.architecture["add_text"] = {**self.architecture["add_text"], "whole_comics": whole_comics}
+        super().__init__(
+            networks, groups, lr, beta1, {"translator": translator}, discriminator_rate
+        )
+        self.architecture["add_text"] = {
+            **self.architecture["add_text"],
+            "whole_comics": whole_comics,
+        }
         self.pools = {"comics": ImagePool()}
         self.whole, self.identity = whole_comics, identity
 
     def steps(self, batch: Batch) -> Steps:
         """batch: natural with image, comics with image and text_mask."""
         comics, mask = batch["comics"]["image"], batch["comics"]["text_mask"]
-        generator, judge = self.networks["add_text"], self.networks["discriminator"]
-        judge.requires_grad_(False)
+        generator, discriminator = self.networks["add_text"], self.networks["discriminator"]
+        discriminator.requires_grad_(False)
         with torch.no_grad():
             photograph = self.frozen["translator"](batch["natural"]["image"])
         fake = add_text(generator, comics, mask, photograph, self.whole)
         again = add_text(generator, comics, mask, comics, self.whole)
         losses = {
-            "gan": _lsgan(judge(fake), True),
+            "gan": lsgan(discriminator(fake), True),
             "outside": 3 * ((fake - photograph).abs() * (1 - mask)).mean(),
             "inside": 3 * ((fake - comics).abs() * mask).mean(),
             "identity": self.identity * functional.l1_loss(again, comics),
         }
         yield "generator", losses
-        judge.requires_grad_(True)
-        yield "discriminator", {"gan": _discriminator_loss(judge, comics, self.pools["comics"].exchange(fake))}
+        discriminator.requires_grad_(True)
+        yield (
+            "discriminator",
+            {"gan": discriminator_loss(discriminator, comics, self.pools["comics"].exchange(fake))},
+        )
 
     def pictures(self, batch: Batch) -> list[torch.Tensor]:
         """Columns of the sample grid: photograph, translated, comics, its text mask, the result."""
@@ -192,54 +266,31 @@ class AddText(Objective):
         return [batch["natural"]["image"], photograph, comics, mask.expand_as(comics), fake]
 
 
-def l1(predicted: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """Mean absolute difference over valid pixels, in the target's units. All (N, H, W); valid in [0, 1]."""
-    return ((predicted - target).abs() * valid).sum() / valid.sum().clamp_min(1)
-
-
-def _standardised(depth: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """(depth - median) / mean absolute deviation over valid pixels, per image (Ranftl et al. 2020, eq. 5 and 6)."""
-    flat, weight = depth.flatten(1), (valid > 0.5).flatten(1)
-    median = flat.masked_fill(~weight, float("nan")).nanmedian(dim=1, keepdim=True).values.nan_to_num(0)
-    centred = flat - median
-    deviation = (centred.abs() * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp_min(1)
-    return (centred / deviation.clamp_min(1e-6)).view_as(depth)
-
-
-def scale_and_shift_invariant(predicted: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """Absolute difference after removing each map's median and scale, plus 0.5 x gradient matching over four scales
-    (Ranftl et al. 2020, section 5, eq. 7 and 11), over valid pixels. All (N, H, W)."""
-    predicted, target = predicted.float(), target.float()
-    valid = (valid > 0.5).float()
-    difference = _standardised(predicted, valid) - _standardised(target, valid)
-    loss = 0.5 * (difference.abs() * valid).sum() / valid.sum().clamp_min(1)
-    for scale in range(4):
-        step = 2**scale
-        residual, mask = difference[:, ::step, ::step], valid[:, ::step, ::step]
-        total = residual.new_zeros(())
-        for axis in (1, 2):
-            length = residual.shape[axis] - 1
-            both = mask.narrow(axis, 1, length) * mask.narrow(axis, 0, length)
-            total = total + (residual.diff(dim=axis).abs() * both).sum()
-        loss = loss + 0.5 * total / mask.sum().clamp_min(1)
-    return loss
-
-
-DEPTH_LOSSES = {"l1": l1, "ssi": scale_and_shift_invariant}
-
-
 class DepthTraining(Objective):
-    """A depth model fitted to the teacher's inverse depth of photographs, which it sees as they are (no translator), as
-    comics (translator), or as comics with text areas pasted in (translator and text adder)."""
+    """A depth model fitted to the teacher's inverse depth of photographs, which it sees as they are
+    (no translator), as comics (translator), or as comics with text areas pasted in (translator and
+    text adder)."""
 
-    def __init__(self, student: DepthModel, lr: float, loss: str, translator: nn.Module | None = None,
-                 text_adder: nn.Module | None = None, ignore_text: bool = False):  # fmt: skip
+    def __init__(
+        self,
+        student: DepthModel,
+        lr: float,
+        loss: str,
+        translator: nn.Module | None = None,
+        text_adder: nn.Module | None = None,
+        ignore_text: bool = False,
+    ):
         frozen = {"translator": translator, "text_adder": text_adder}
-        super().__init__({"depth": student}, {"depth": ["depth"]}, lr, frozen={k: v for k, v in frozen.items() if v})
+        super().__init__(
+            {"depth": student},
+            {"depth": ["depth"]},
+            lr,
+            frozen={k: v for k, v in frozen.items() if v},
+        )
         self.loss, self.ignore_text = DEPTH_LOSSES[loss], ignore_text
 
     @torch.no_grad()
-    def seen(self, batch: Batch) -> torch.Tensor:
+    def inputs(self, batch: Batch) -> torch.Tensor:
         """What the student is shown: (N, 3, H, W) in [0, 1]."""
         images = batch["natural"]["image"]
         if "translator" in self.frozen:
@@ -251,18 +302,21 @@ class DepthTraining(Objective):
         return images
 
     def steps(self, batch: Batch) -> Steps:
-        """batch: natural with image (N, 3, H, W) and depth (N, 1, H, W); comics with image and text_mask to add."""
+        """batch: natural with image (N, 3, H, W) and depth (N, 1, H, W); comics with image and
+        text_mask to add."""
         yield "depth", {"loss": self.measure(batch)[0]}
 
     def pictures(self, batch: Batch) -> list[torch.Tensor]:
-        """Columns of the sample grid: photograph and what the student sees of it, (N, 3, H, W); its inverse depth and
-        the teacher's, (N, H, W)."""
+        """Columns of the sample grid: photograph and what the student sees of it, (N, 3, H, W); its
+        inverse depth and the teacher's, (N, H, W)."""
         depth = batch["natural"]["depth"][:, 0]
-        return [batch["natural"]["image"], self.seen(batch), self.measure(batch)[1], depth]
+        return [batch["natural"]["image"], self.inputs(batch), self.measure(batch)[1], depth]
 
     def measure(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """(loss over the batch, the student's inverse depth (N, H, W))."""
-        predicted = self.networks["depth"](self.seen(batch), resize=False)
+        predicted = self.networks["depth"](self.inputs(batch), resize=False)
         target = batch["natural"]["depth"][:, 0]
-        valid = 1 - batch["comics"]["text_mask"][:, 0] if self.ignore_text else torch.ones_like(target)
+        valid = (
+            1 - batch["comics"]["text_mask"][:, 0] if self.ignore_text else torch.ones_like(target)
+        )
         return self.loss(predicted, target, valid), predicted

@@ -1,0 +1,98 @@
+"""The page on which a person checks the text-free crops, and what becomes of them."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from comics_depth.annotating.server import Server
+from comics_depth.paths import Layout
+from common.errors import UserError
+from common.files import read_json, write_json
+
+
+class CheckServer(Server):
+    """The page on which a person marks the crops of `layout.no_text` that still show text. Marks
+    are kept in `layout.crop_marks`; the page's Finish writes `layout.no_text_checked`. Raises
+    UserError if there are no crops or the port is taken."""
+
+    title = "hand check of the text-free crops"
+
+    def __init__(self, layout: Layout, host: str, port: int):
+        self.layout, self.marks = layout, layout.crop_marks
+        images = {name: layout.no_text / f"{name}.jpg" for name in _crops(layout)}
+        super().__init__("check.html", images, host, port)
+
+    def _removed(self) -> set[str]:
+        names = read_json(self.marks) if self.marks.exists() else []
+        if not isinstance(names, list):
+            raise UserError(f"{self.marks}: expected a list of crops; mend or delete that file")
+        return {name for name in self.images if name in names}
+
+    def on_get_state(self, _: str) -> dict:
+        folder = str(self.layout.no_text_checked)
+        return {"crops": list(self.images), "removed": sorted(self._removed()), "folder": folder}
+
+    def on_post_mark(self, request: dict) -> dict:
+        self.listed(name := request.get("id"))
+        with self.lock:
+            removed = (
+                self._removed() | {name}
+                if request.get("removed") is True
+                else self._removed() - {name}
+            )
+            write_json(self.marks, sorted(removed))
+        return {"removed": sorted(removed)}
+
+    def on_post_finish(self, _: dict) -> dict:
+        with self.lock:
+            removed = self._removed()
+            return {"kept": accept_crops(self.layout, removed, "hand"), "removed": len(removed)}
+
+
+def _crops(layout: Layout) -> dict[str, dict]:
+    """Crop id -> provenance, of the crops that are there; the manifest tells them from contact
+    sheets."""
+    manifest = layout.crop_manifest
+    listed = read_json(manifest) if manifest.exists() else {}
+    crops = {
+        name: value for name, value in listed.items() if (layout.no_text / f"{name}.jpg").exists()
+    }
+    if not crops:
+        command = layout.command("comics2textareas.py --generate_dcm_without_text_areas")
+        raise UserError(f"{manifest} lists no crop that is there; run first: {command}")
+    return crops
+
+
+def accept_crops(layout: Layout, removed: set[str], by: str) -> int:
+    """Writes `layout.no_text_checked`: copies of all crops but `removed`, and manifest.json {who:
+    `by`, kept, removed: counts, crops: {id: provenance}}. Returns how many were kept. The folder
+    appears whole or not at all. Raises UserError if an id is unknown, nothing is left, or a folder
+    of another origin is in the way."""
+    crops, target = _crops(layout), layout.no_text_checked
+    if unknown := removed - set(crops):
+        raise UserError(f"{layout.no_text}: no such crop: {', '.join(sorted(unknown)[:5])}")
+    kept = {name: value for name, value in crops.items() if name not in removed}
+    if not kept:
+        raise UserError(
+            f"all {len(crops)} crops are marked as showing text: nothing is left to write"
+        )
+    if target.exists() and any(target.iterdir()) and not layout.checked_manifest.exists():
+        raise UserError(f"{target} was not written by this command; move it away first")
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as scratch:
+            fresh = Path(scratch, "fresh")
+            for name in kept:
+                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(layout.no_text / f"{name}.jpg", fresh / f"{name}.jpg")
+            write_json(
+                fresh / "manifest.json",
+                {"who": by, "kept": len(kept), "removed": len(removed), "crops": kept},
+            )
+            shutil.rmtree(
+                target, ignore_errors=True
+            )  # the crops and what is marked of them still lie in no_text
+            os.replace(fresh, target)
+    except OSError as error:
+        raise UserError(f"{target}: could not be written ({error})") from error
+    return len(kept)

@@ -1,0 +1,265 @@
+"""Command lines: every option is described once, and a preset is a table of values that any option
+overrides."""
+
+import argparse
+import shlex
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from comics_depth.paths import Layout
+from common.errors import UserError
+
+
+def run_main(main: Callable[[], None]) -> None:
+    """Runs a script's main: a UserError becomes one line and exit code 2, Ctrl-C one line and exit
+    code 130."""
+    try:
+        return main()
+    except KeyboardInterrupt:
+        message, code = "interrupted; run the same command again to go on", 130
+    except UserError as error:
+        message, code = f"error: {error}", 2
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+# preset -> stage -> option -> value
+PRESETS: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
+    Path(__file__).with_name("presets.toml").read_text(encoding="utf-8")
+)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "tag": {
+        "help": "keeps runs apart that differ in seed or depth model: <approach>_<variant>-TAG"
+    },
+    "seed": {"type": int, "default": 0, "help": "of every random choice (default 0)"},
+    "epochs": {"type": int, "help": "passes over the training data"},
+    "batch_size": {"type": int, "help": "images a step, over all processes together"},
+    "image_size": {"type": int, "help": "side of the square training crops, pixels"},
+    "lr": {"type": float, "help": "learning rate of Adam"},
+    "beta1": {"type": float, "help": "first beta of Adam"},
+    "schedule": {
+        "choices": ("constant", "linear"),
+        "help": "linear: the rate falls to zero over the second half",
+    },
+    "features": {"type": int, "help": "channels of the networks' first layer"},
+    "blocks": {"type": int, "help": "residual blocks of the generators"},
+    "residual": {
+        "action": argparse.BooleanOptionalAction,
+        "help": (
+            "generators add to their input instead of drawing it anew, which short trainings need"
+        ),
+    },
+    "cycle": {"type": float, "help": "weight of the cycle loss"},
+    "identity": {"type": float, "help": "weight of the identity loss"},
+    "discriminator_rate": {
+        "type": float,
+        "help": "learning rate of the discriminators, relative to --lr",
+    },
+    "scale": {"type": float, "help": "frames are read at this scale (1 = as they are)"},
+    "text_limit": {
+        "type": float,
+        "help": "most text (0 to 1, of the soft map) that a text-free crop may show",
+    },
+    "loss": {
+        "choices": ("l1", "ssi"),
+        "help": "l1: in the teacher's units; ssi: scale-and-shift-invariant with gradient matching",
+    },
+    "rates": {"type": float, "nargs": "+", "help": "learning rates of the sweep"},
+    "momentum": {
+        "type": float,
+        "help": "of the BatchNorm statistics (left out: cumulative average)",
+    },
+    "pages": {"type": int, "help": "comics pages to draw"},
+    "photographs": {"type": int, "help": "photographs to draw"},
+    "teacher": {
+        "help": (
+            "depth model that gives pseudo-depth and never learns: default, MiDaS, MiDaS_small, "
+            "DPT_Hybrid, DPT_Large, hf:<repo id>, or a checkpoint or TorchScript file"
+        )
+    },
+    "averaged": {
+        "action": argparse.BooleanOptionalAction,
+        "help": (
+            "depth is the mean over three sizes and mirror images of each picture, standardised"
+        ),
+    },
+    "depth_model": {
+        "help": "depth model that is adapted and fine-tuned (the same names, no TorchScript)"
+    },
+    "depth_weights": {
+        "type": Path,
+        "help": "weights file of the named depth model, for machines without network",
+    },
+    "workers": {
+        "type": int,
+        "help": "processes that read data (default: 0 in training, all cores in preparation)",
+    },
+    "precision": {
+        "choices": ("no", "bf16", "fp16", "auto"),
+        "help": "mixed precision; auto: bf16 where the processor has it in hardware, else no",
+    },
+    "floats": {"action": "store_true", "help": "write exact floats (.npy) beside each prediction"},
+    "host": {"default": "127.0.0.1", "help": "address of the web page (default 127.0.0.1)"},
+    "port": {"type": int, "default": 8000, "help": "port of the web page (default 8000)"},
+    "restart": {
+        "action": "store_true",
+        "help": "throw away what this command wrote before and start over",
+    },
+}
+TRAINING = (
+    "seed",
+    "epochs",
+    "batch_size",
+    "image_size",
+    "lr",
+    "schedule",
+    "workers",
+    "precision",
+    "restart",
+)
+FITTING = (
+    "seed",
+    "epochs",
+    "batch_size",
+    "schedule",
+    "workers",
+    "precision",
+)  # of these, what training.fit takes
+MODELS = ("teacher", "depth_model", "depth_weights")
+# name -> (function of the options, what it does)
+Actions = dict[str, tuple[Callable[[argparse.Namespace], None], str]]
+
+
+def command_line(
+    description: str, examples: str, *names: str, actions: Actions | None = None
+) -> argparse.ArgumentParser:
+    """A parser with the options every command has (--data-root, --runs-root, --preset, --dry-run),
+    those of OPTIONS that are named, and for each action --its_name or the initials of its words (an
+    action without a help text has an option of another kind, which the script adds); `examples` are
+    commands to paste, one a line."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        epilog="examples:\n" + examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    group = parser.add_argument_group(
+        "options", "left out, an option takes its value from the preset"
+    )
+    group.add_argument(
+        "--preset", choices=tuple(PRESETS), default="paper", help="table of values (default: paper)"
+    )
+    group.add_argument(
+        "--data-root", type=Path, help="datasets and predictions (paper: data, demo: data/demo)"
+    )
+    group.add_argument(
+        "--runs-root",
+        type=Path,
+        help="trained networks and tables (paper: models/trained, others: models/trained/PRESET)",
+    )
+    group.add_argument("--dry-run", action="store_true", help="say what would run, and do nothing")
+    for name in names:
+        group.add_argument("--" + name.replace("_", "-"), **OPTIONS[name])
+    for name, (_, text) in (actions or {}).items():
+        spelled = dict.fromkeys(
+            (f"--{name}", f"--{name.replace('_', '-')}")
+        )  # one where they are the same
+        if text:
+            parser.add_argument(
+                "-" + "".join(word[0] for word in name.split("_")),
+                *spelled,
+                action="store_true",
+                help=text,
+            )
+    return parser
+
+
+def preset_values(preset: str, stage: str) -> dict[str, Any]:
+    """Option -> value of a stage in a preset. Raises UserError if the preset does not have the
+    stage."""
+    stages = PRESETS[preset]
+    translation = stages["translation"] if stage in ("natural2comics", "add_text") else {}
+    if stage not in stages and not translation:
+        having = " and ".join(f"--preset {name}" for name in PRESETS if stage in PRESETS[name])
+        raise UserError(f"--preset {preset} has no stage {stage}; {having} has it")
+    return {**stages["common"], **translation, **stages.get(stage, {})}
+
+
+def apply_preset(args: argparse.Namespace, stage: str = "common") -> argparse.Namespace:
+    """Sets every option that was left out to its value in the preset, and `args.layout`. Options a
+    stage does not know stay None. Raises UserError for a missing data root or a stage that the
+    preset does not have."""
+    values = preset_values(args.preset, stage)
+    if args.data_root is None and "data_root" not in values:
+        raise UserError(
+            f"--preset {args.preset} needs --data-root FOLDER; --preset demo needs nothing"
+        )
+    given = {
+        "--preset": args.preset if args.preset != "paper" else None,
+        "--data-root": args.data_root,
+        "--runs-root": args.runs_root,
+    }
+    repeat = "".join(
+        f" {option} {shlex.quote(str(value))}" for option, value in given.items() if value
+    )
+    for name, value in values.items():
+        if getattr(args, name, None) is None:
+            setattr(args, name, value)
+    for name in ("epochs", "batch_size", "image_size"):
+        if (value := getattr(args, name, None)) is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')}: expected 1 or more, found {value}")
+    args.layout = Layout(
+        Path(args.data_root), Path(args.runs_root), repeat, getattr(args, "tag", None)
+    )
+    return args
+
+
+def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options of these names."""
+    return {name: getattr(args, name) for name in names}
+
+
+def model_source(args: argparse.Namespace, role: str) -> tuple[str, Path | None]:
+    """(name, weights) for models.depth.depth_model; the name of a network in this repository as its
+    file, so that runs record its hash. role: teacher or depth_model; --depth-weights belongs to the
+    depth model, and to the teacher where both are the same model. Raises UserError if there is
+    none."""
+    name = getattr(args, role)
+    if name is None:
+        raise UserError(
+            f"--preset {args.preset} needs --{role.replace('_', '-')}: " + OPTIONS[role]["help"]
+        )
+    return name, (
+        args.depth_weights if role == "depth_model" or args.teacher == args.depth_model else None
+    )
+
+
+def run_actions(
+    parser: argparse.ArgumentParser,
+    args: argparse.Namespace,
+    actions: Actions,
+    **paths: tuple[list[Path], list[Path]],
+) -> None:
+    """Runs the actions that were asked for, in the order of the table, or says under --dry-run what
+    they would read and write: `paths` of an action, else the data, and the run folder or the
+    predictions of `args.run`. Ends with the parser's error if none was asked for."""
+    chosen = [name for name in actions if getattr(args, name)]
+    if not chosen:
+        parser.error(
+            "nothing to do: choose one or more of " + ", ".join(f"--{name}" for name in actions)
+        )
+    for name in chosen:
+        if not args.dry_run:
+            actions[name][0](args)
+            continue
+        if name not in paths:
+            target = args.layout.predictions if name == "generate_depth_images" else args.layout.run
+            paths[name] = [args.layout.data_root], [target(args.run)]
+        reads, writes = paths[name]
+        print(f"--{name}")
+        for path in reads:
+            print(f"  would read   {path}" + ("" if path.exists() else "  (missing)"))
+        for path in writes:
+            print(f"  would write  {path}")

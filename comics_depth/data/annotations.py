@@ -1,0 +1,136 @@
+"""Readers of the annotation formats: DCM boxes (one a line) and eBDtheque SVG (polygons by
+class)."""
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import numpy as np
+from lxml import etree
+
+from common.errors import UserError
+
+FRAME_CLASS = 8
+SVG_CLASSES = ("Page", "Panel", "Balloon", "Line", "TextArea", "Character", "linkSBSC")
+Box = tuple[int, int, int, int]
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+def clip_box(box: Box, size: tuple[int, int]) -> Box | None:
+    """The part of a box (x1, y1, x2, y2; x2 and y2 exclusive) inside a page of (height, width), or
+    None if there is none: the box is empty, inverted or outside."""
+    x1, y1, x2, y2 = max(box[0], 0), max(box[1], 0), min(box[2], size[1]), min(box[3], size[0])
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def read_boxes(path: Path, size: tuple[int, int]) -> tuple[list[tuple[int, Box]], list[str]]:
+    """Frames of a DCM page, clipped to its `size` (height, width): ([(k, (x1, y1, x2, y2))],
+    reasons of skipped boxes).
+
+    Lines are `class x1 y1 x2 y2` in pixels, x2 and y2 exclusive; class 8 is a frame. k = 1.. counts
+    every frame line, skipped ones included, so that the name of a frame does not depend on its
+    neighbours. Raises UserError naming file and line if a line is malformed."""
+    boxes, skipped, k = [], [], 0
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1
+    ):
+        if not line.strip():
+            continue
+        try:
+            kind, x1, y1, x2, y2 = (round(float(word)) for word in line.split())
+        except (ValueError, OverflowError):
+            raise UserError(
+                f"{path}:{number}: expected five numbers `class x1 y1 x2 y2`, found"
+                f" {line.strip()!r}; mend the line"
+            ) from None
+        k += kind == FRAME_CLASS
+        if kind == FRAME_CLASS and (clipped := clip_box((x1, y1, x2, y2), size)):
+            boxes.append((k, clipped))
+        elif kind == FRAME_CLASS:
+            what = "empty or inverted" if x1 >= x2 or y1 >= y2 else "outside the page"
+            skipped.append(f"{path}:{number}: box {what}")
+    return boxes, skipped
+
+
+class SvgPage(NamedTuple):
+    """Annotations of an eBDtheque page. size: (height, width) that the coordinates refer to, None
+    if not given."""
+
+    size: tuple[float, float] | None
+    image: Path
+    polygons: dict[str, list[np.ndarray]]
+    skipped: list[str]
+
+
+def read_svg(path: Path, root: Path) -> SvgPage:
+    """Page size, image and polygons {class: [float (corners, 2) array of x, y]} of an eBDtheque
+    SVG; every class of SVG_CLASSES is a key. A polygon need not be closed; one with fewer than
+    three corners is skipped with a reason.
+
+    The file is not trusted: network and entities are off, and the image must lie inside `root` (the
+    eBDtheque folder). Raises UserError naming the file (and the line, where there is one) if it
+    cannot be read."""
+    try:
+        tree = etree.parse(
+            path, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+        )
+    except (OSError, etree.XMLSyntaxError) as error:
+        raise UserError(f"{path}: not readable as SVG ({error})") from error
+    if tree.docinfo.internalDTD is not None and any(tree.docinfo.internalDTD.iterentities()):
+        raise UserError(
+            f"{path}: declares XML entities, which are refused; write their values in their places"
+        )
+    image = next(tree.iter("{*}image"), None)
+    if image is None:
+        raise UserError(
+            f'{path}: expected an <image xlink:href="../Pages/..."> inside <svg class="Page">,'
+            " found none"
+        )
+    polygons, skipped = {name: [] for name in SVG_CLASSES}, []
+    for element in tree.iter("{*}polygon"):
+        name = next(
+            (a.get("class") for a in element.iterancestors() if a.get("class") in polygons), None
+        )
+        corners = _corners(element.get("points", ""), f"{path}:{element.sourceline}")
+        if len(corners) < 3:
+            skipped.append(f"{path}:{element.sourceline}: polygon with fewer than three corners")
+        elif name:
+            polygons[name].append(corners)
+    sides = [_NUMBER.match(image.get(side, "").strip()) for side in ("height", "width")]
+    size = tuple(float(side[0]) for side in sides if side and float(side[0]) > 0)
+    return SvgPage(size if len(size) == 2 else None, _inside(path, image, root), polygons, skipped)
+
+
+def _corners(points: str, where: str) -> np.ndarray:
+    """Corners (n, 2) of a `points` attribute; commas and white space separate, a repeated first
+    corner is dropped."""
+    values = [float(number) for number in _NUMBER.findall(points)]
+    if (
+        _NUMBER.sub("", points).strip(", \t\r\n")
+        or len(values) % 2
+        or not all(map(math.isfinite, values))
+    ):
+        raise UserError(f"{where}: expected points `x,y x,y ...`, found {points[:60]!r}")
+    corners = np.array(values, dtype=np.float64).reshape(-1, 2)
+    return corners[:-1] if len(corners) > 1 and (corners[0] == corners[-1]).all() else corners
+
+
+def _inside(svg: Path, image: etree._Element, root: Path) -> Path:
+    """The path an <image> refers to, which must lie inside `root`; links of the file system are
+    left as they are."""
+    href = unquote(
+        image.get("{http://www.w3.org/1999/xlink}href") or image.get("href") or ""
+    ).replace("\\", "/")
+    path = Path(os.path.abspath(svg.parent / href))
+    if (
+        not href
+        or re.match(r"[a-zA-Z][\w+.-]*:", href)
+        or not path.is_relative_to(os.path.abspath(root))
+    ):
+        raise UserError(
+            f"{svg}:{image.sourceline}: the page image must lie inside {root}, found {href[:80]!r}"
+        )
+    return path

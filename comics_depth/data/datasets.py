@@ -1,0 +1,113 @@
+"""Datasets of frames and photographs with their layers, and pairs of two domains."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import ConcatDataset, Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from comics_depth.data.depth_files import read_depth
+from comics_depth.data.tensors import float_tensor
+from comics_depth.data.transforms import Layer, Sample
+from comics_depth.images import read_image
+from common.errors import UserError
+
+
+class Frames(Dataset):
+    """Named images with their layers.
+
+    image, depth, text_mask: functions from a name to a path; a layer whose function is None is an
+    absent key. A text map counts as text from `threshold` on (None keeps it soft). `scale` resizes
+    image and layers when read. The transform's random numbers depend on (seed, epoch, index) alone,
+    so neither the number of workers nor an interruption changes what is drawn."""
+
+    def __init__(
+        self,
+        names: list[str],
+        image: Callable[[str], Path],
+        *,
+        depth: Callable[[str], Path] | None = None,
+        text_mask: Callable[[str], Path] | None = None,
+        transform: Callable[[Sample], Sample] | None = None,
+        threshold: float | None = 0.5,
+        scale: float = 1.0,
+        seed: int = 0,
+    ):
+        if not names:
+            raise UserError("no images to read: the list of names is empty")
+        functions = {"image": image, "depth": depth, "text_mask": text_mask}
+        # resolved now: a missing photograph is told before the long work, and workers get no
+        # functions to pickle
+        self.names = names
+        self.paths = [
+            {layer: path(name) for layer, path in functions.items() if path} for name in names
+        ]
+        self.transform, self.threshold, self.scale, self.seed, self.epoch = (
+            transform,
+            threshold,
+            scale,
+            seed,
+            0,
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Sample:
+        """{image (3, H, W) in [0, 1], depth? (1, H, W) inverse depth, text_mask? (1, H, W) in [0,
+        1], name}."""
+        name, paths = self.names[index], self.paths[index]
+        pixels = read_image(paths["image"])
+        sample = {
+            "image": tv_tensors.Image(float_tensor(pixels.transpose(2, 0, 1) / np.float32(255)))
+        }
+        if "depth" in paths:
+            sample["depth"] = Layer(float_tensor(read_depth(paths["depth"])[None]))
+        if "text_mask" in paths:
+            soft = read_image(paths["text_mask"])[None, ..., 0] / np.float32(255)
+            sample["text_mask"] = Layer(
+                float_tensor(soft if self.threshold is None else soft >= self.threshold)
+            )
+        if {layer.shape[-2:] for layer in sample.values()} != {pixels.shape[:2]}:
+            shapes = {key: tuple(layer.shape[-2:]) for key, layer in sample.items()}
+            raise UserError(f"{name}: image and layers differ in size: {shapes}")
+        if self.scale != 1:
+            size = [max(1, round(side * self.scale)) for side in pixels.shape[:2]]
+            sample = v2.Resize(size, antialias=True)(sample)
+        if self.transform:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(
+                    int(np.random.default_rng((self.seed, self.epoch, index)).integers(2**62))
+                )
+                sample = self.transform(sample)
+        return {
+            key: layer.as_subclass(torch.Tensor).contiguous() for key, layer in sample.items()
+        } | {"name": name}
+
+
+class PairedDomains(Dataset):
+    """{natural: sample, comics: sample}: every photograph once an epoch, each with a random comics
+    frame; without comics, {natural: sample}."""
+
+    def __init__(self, natural: Frames | ConcatDataset, comics: Frames | None):
+        self.natural, self.comics = natural, comics
+        self.datasets = [*getattr(natural, "datasets", [natural]), *([comics] if comics else [])]
+
+    def __len__(self) -> int:
+        return len(self.natural)
+
+    def __getitem__(self, index: int) -> dict[str, Sample]:
+        pair = {"natural": self.natural[index]}
+        if self.comics:
+            random = np.random.default_rng((self.datasets[0].seed, self.datasets[0].epoch, index))
+            pair["comics"] = self.comics[int(random.integers(len(self.comics)))]
+        return pair
+
+
+def set_epoch(data: Dataset, epoch: int) -> None:
+    """Tells a dataset, or all that it is made of, which epoch to draw its random numbers for."""
+    for part in getattr(data, "datasets", [data]):
+        part.epoch = epoch

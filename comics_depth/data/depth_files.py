@@ -1,0 +1,80 @@
+"""Depth maps on disk: 16-bit PNG that keeps its scale and offset, exact floats on request, colour
+previews."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from comics_depth.images import MAX_PIXELS, write_image
+from common.errors import UserError
+from common.files import written_atomically
+
+
+def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> None:
+    """Writes inverse depth (H, W), any float range, larger = nearer, as a 16-bit PNG over its own
+    range; the text chunk `inverse_depth` holds {scale, offset} with inverse depth = scale * value +
+    offset. `floats` adds `<path>.npy`, which is else deleted. Raises ValueError if a value is not
+    finite."""
+    depth = np.asarray(inverse_depth, dtype=np.float64)
+    if depth.ndim != 2 or not np.isfinite(depth).all():
+        raise ValueError(
+            f"{path}: inverse depth must be a finite (H, W) array, got shape {depth.shape}"
+        )
+    low, high = float(depth.min()), float(depth.max())
+    scale = (high - low) / 65535 or 1.0
+    note = PngImagePlugin.PngInfo()
+    note.add_text("inverse_depth", json.dumps({"scale": scale, "offset": low}))
+    exact = path.with_name(path.stem + ".npy")
+    if floats:
+        with written_atomically(exact) as temporary:
+            np.save(temporary, depth.astype(np.float32))
+    else:
+        exact.unlink(missing_ok=True)  # of an earlier prediction: readers prefer it
+    write_image(path, np.round((depth - low) / scale).astype(np.uint16), pnginfo=note)
+
+
+def read_depth(path: Path) -> np.ndarray:
+    """Inverse depth, float32 (H, W), from `.npy` or from an 8- or 16-bit PNG (ours: in the units it
+    was written in; anybody's: the grey values, of the first channel if there are several). Raises
+    UserError naming a broken file."""
+    try:
+        if path.suffix == ".npy":
+            depth = np.load(path, allow_pickle=False).astype(np.float32).squeeze()
+        else:
+            with Image.open(path, formats=("PNG",)) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise UserError(
+                        f"{path}: {image.width}x{image.height} pixels, more than {MAX_PIXELS}"
+                    )
+                note = json.loads(image.info.get("inverse_depth", "{}"))
+                values = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+            values = values[..., 0] if values.ndim == 3 else values
+            depth = (values * float(note.get("scale", 1)) + float(note.get("offset", 0))).astype(
+                np.float32
+            )
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        OverflowError,
+        MemoryError,
+    ) as error:
+        raise UserError(f"{path}: not a readable depth map ({error})") from error
+    if depth.ndim != 2 or not np.isfinite(depth).all():
+        raise UserError(
+            f"{path}: a depth map must be a finite (H, W) array, found shape {depth.shape}"
+        )
+    return depth
+
+
+def preview(inverse_depth: np.ndarray) -> np.ndarray:
+    """Colours for people, uint8 (H, W, 3): bright = near, between the 1st and 99th percentile."""
+    low, high = np.percentile(inverse_depth, (1, 99))
+    grey = np.clip((inverse_depth - low) / max(high - low, 1e-12), 0, 1)
+    return cv2.applyColorMap((grey * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1].copy()

@@ -1,0 +1,40 @@
+"""Hand-made depth orderings: `object_level intra_level x y` a line, level 1 = nearest."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from common.errors import UserError
+from common.files import write_text
+
+
+class Point(NamedTuple):
+    """A point of a depth ordering. Same object level = same object; the intra level orders points
+    inside it. x and y are pixels of the cropped frame."""
+
+    object_level: int
+    intra_level: int
+    x: int
+    y: int
+
+
+def read_ordering(path: Path) -> list[Point]:
+    """Points of one frame; blank lines are skipped. Raises UserError naming file and line if one is
+    malformed."""
+    points = []
+    for number, line in enumerate(
+        Path(path).read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1
+    ):
+        if not line.strip():
+            continue
+        try:
+            points.append(Point(*(int(word) for word in line.split())))
+        except (ValueError, TypeError):
+            raise UserError(
+                f"{path}:{number}: expected four integers `object_level intra_level x y`, found"
+                f" {line!r}"
+            ) from None
+    return points
+
+
+def write_ordering(path: Path, points: list[Point]) -> None:
+    write_text(path, "".join(" ".join(str(value) for value in point) + "\n" for point in points))

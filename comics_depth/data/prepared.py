@@ -1,0 +1,76 @@
+"""The data of a training, as earlier stages prepared it; names the command that is missing."""
+
+from pathlib import Path
+
+from comics_depth.data.datasets import Frames
+from comics_depth.data.splits import photograph_split
+from comics_depth.paths import Layout, read_names
+from common.errors import UserError
+from common.files import read_json
+
+
+def frame_names(layout: Layout, *splits: str) -> list[str]:
+    """Ids of the comics frames of the splits. Raises UserError naming the command that writes the
+    lists."""
+    command = layout.command("datasets_preparation.py --crop_frames")
+    return [name for split in splits for name in read_names(layout.frame_list(split), command)]
+
+
+def photographs(layout: Layout, split: str, *, depth: Path | None = None, **options) -> Frames:
+    """Photographs of a split, with the inverse depth `<depth>/<name>.png` if a folder is given;
+    options go to Frames. Raises UserError if some have none: that stage was interrupted (it takes
+    broken photographs off the lists)."""
+    names = photograph_split(layout, options.get("seed", 0))[split]
+    if depth is None:
+        return Frames(names, layout.photograph, **options)
+    if missing := sum(not (depth / f"{name}.png").exists() for name in names):
+        due = layout.command("datasets_preparation.py --coco17_depth")
+        raise UserError(
+            f"{depth}: {missing} of {len(names)} {split} photographs have no depth; run first:"
+            f" {due}"
+        )
+    return Frames(names, layout.photograph, depth=lambda name: depth / f"{name}.png", **options)
+
+
+def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options) -> Frames:
+    """Comics frames of a split, with their text maps at the threshold chosen for them where text is
+    to be pasted."""
+    names = frame_names(layout, split)
+    if not with_text_maps:
+        return Frames(names, layout.frame, **options)
+    choice = layout.needed(
+        layout.text_choice, "comics2textareas.py --generate_dcm_without_text_areas"
+    )
+    threshold = read_json(choice)["threshold"]
+    return Frames(names, layout.frame, text_mask=layout.text_map, threshold=threshold, **options)
+
+
+def text_free_crops(layout: Layout, **options) -> Frames:
+    """The text-free crops that a person (or --accept_all) has accepted."""
+    command = "comics2textareas.py --check_by_hand"
+    root = layout.needed(layout.checked_manifest, command, " (or --accept_all)").parent
+    if layout.crop_manifest.exists():
+        made, checked = read_json(layout.crop_manifest), read_json(layout.checked_manifest)["crops"]
+        if any(made.get(name) != crop for name, crop in checked.items()):
+            raise UserError(
+                f"{root} holds other crops than {layout.no_text}, which was made anew; run again: "
+                f"{layout.command(command)} (or --accept_all)"
+            )
+    names = sorted(
+        path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.jpg")
+    )
+    return Frames(names, lambda name: root / f"{name}.jpg", **options)
+
+
+def data_files(
+    layout: Layout, *, with_text_maps: bool = False, text_free: bool = False
+) -> dict[str, Path]:
+    """The files that say which frames, photographs and text a run was trained on; a run records
+    their hashes."""
+    files = [layout.manifest, layout.photograph_list("train")]
+    files += [layout.text_choice] * with_text_maps + [layout.checked_manifest] * text_free
+    return {
+        path.name if path.name != "manifest.json" else path.parent.name: path
+        for path in files
+        if path.exists()
+    }

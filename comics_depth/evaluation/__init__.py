@@ -1,0 +1,1 @@
+"""Predictions and their scores against depth orderings: metrics, tables, report."""

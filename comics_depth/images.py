@@ -1,0 +1,114 @@
+"""Reading images so that bad input is named; writing and finding them."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from common.errors import UserError
+from common.files import written_atomically
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "TIFF",
+    "BMP",
+    "GIF",
+)  # and none of Pillow's readers that start programs
+MAX_PIXELS = 120_000_000
+Image.MAX_IMAGE_PIXELS = None  # read_image has its own limit and its own message
+
+
+def read_image(path: Path) -> np.ndarray:
+    """RGB image, uint8 (H, W, 3): EXIF rotation applied, alpha laid over white, 16 bit scaled to 8,
+    grey and CMYK converted. Raises UserError naming the file if it is missing, broken or larger
+    than MAX_PIXELS."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UserError(
+                    f"{path}: {image.width}x{image.height} pixels, more than the limit of"
+                    f" {MAX_PIXELS}"
+                )
+            image = ImageOps.exif_transpose(image)
+            if image.mode.startswith("I") or image.mode == "F":
+                values = np.asarray(image, dtype=np.float64)
+                top = 65535 if image.mode.startswith("I") else max(values.max(), 1)
+                image = Image.fromarray(np.clip(values / top * 255 + 0.5, 0, 255).astype(np.uint8))
+            if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+                image = image.convert("RGBA")
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            return np.array(image.convert("RGB"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such image") from None
+    except UserError:
+        raise
+    except Exception as error:  # readers of foreign files fail in any way
+        raise UserError(f"{path}: not a readable image ({error})") from error
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) after EXIF rotation, from the header alone."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            turned = image.getexif().get(0x0112, 1) >= 5
+            return (image.width, image.height) if turned else (image.height, image.width)
+    except Exception as error:
+        raise UserError(f"{path}: not a readable image ({error})") from error
+
+
+def image_count(path: Path) -> int:
+    """How many images a file holds (a TIFF, an animation), of which read_image gives the first; 1
+    where what follows it cannot be counted."""
+    with contextlib.suppress(Exception), Image.open(path, formats=FORMATS) as image:
+        return getattr(image, "n_frames", 1)
+    return 1
+
+
+def list_images(folder: Path) -> list[Path]:
+    """All image files below `folder`, sorted. Raises UserError if the folder is missing or holds
+    none."""
+    found = sorted(
+        path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES
+    )
+    if not found:
+        raise UserError(
+            f"{folder}: no images there; data/README.md says where datasets come from, --preset"
+            " demo needs none"
+        )
+    return found
+
+
+def find_image(folder: Path, name: str) -> Path | None:
+    """The image `<folder>/<name>.<any image suffix>`, or None. `name` may hold slashes and dots."""
+    spelled = (
+        folder / (name + spell(suffix))
+        for suffix in IMAGE_SUFFIXES
+        for spell in (str, str.upper, _capitalised)
+    )
+    return next((path for path in spelled if path.exists()), None)
+
+
+def _capitalised(suffix: str) -> str:
+    return "." + suffix[1:].capitalize()
+
+
+def write_image(path: Path, image: np.ndarray, **options: Any) -> None:
+    """Writes uint8 (H, W[, 3]) or uint16 (H, W) by the suffix of `path`; `options` go to Pillow
+    (quality, pnginfo)."""
+    if Path(path).suffix.lower() in (".jpg", ".jpeg"):
+        options = {"quality": 95, "subsampling": 0, **options}
+    with written_atomically(path) as temporary:
+        Image.fromarray(image).save(temporary, **options)
+
+
+def label(image: np.ndarray, text: str) -> np.ndarray:
+    """The picture with a line of text above it."""
+    band = np.full((18, image.shape[1], 3), 255, np.uint8)
+    cv2.putText(band, text, (2, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.vstack([band, image])

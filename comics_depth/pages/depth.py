@@ -1,0 +1,270 @@
+"""Inverse depth of whole comics pages: each frame by itself, without its text, put together to a
+page again."""
+
+import math
+from collections import defaultdict
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from comics_depth.data.annotations import Box
+from comics_depth.data.tensors import image_tensor
+from comics_depth.pages.panels import NEAR
+from common.errors import UserError
+
+LONGEST = (
+    5  # length over width of a frame that the depth network sees at once: at 384 px, 77 across
+)
+GUTTER = 0.1  # how much farther than everything else the gutters are, in units of a frame's range
+
+
+class FrameDepth(NamedTuple):
+    """A frame of a page. box: (x1, y1, x2, y2), x2 and y2 exclusive; depth: inverse depth, float32
+    (h, w), larger is nearer, 0 and 1 its 2nd and 98th percentile; text: boolean (h, w), where depth
+    is taken from the surroundings."""
+
+    box: Box
+    depth: np.ndarray
+    text: np.ndarray
+
+
+class PageDepth(NamedTuple):
+    """Inverse depth of a page, float32 (H, W), larger is nearer, and its frames in reading
+    order."""
+
+    depth: np.ndarray
+    frames: list[FrameDepth]
+
+
+@torch.inference_mode()
+def depth_of_page(
+    image: np.ndarray,
+    model: nn.Module,
+    text: nn.Module | None = None,
+    boxes: list[Box] | None = None,
+    batch_size: int = 8,
+) -> PageDepth:
+    """Inverse depth of a page, RGB uint8 (H, W, 3); see PageDepth, FrameDepth and `compose` for
+    what the values mean.
+
+    model: a models.depth.DepthModel. text: network RGB (N, 3, H, W) in [0, 1] -> probability of
+    text (N, 1, H, W), with `threshold` and the `page_width` that it was trained for, in pixels, in
+    its `architecture`; what it finds is filled before `model` sees the frame, and takes its depth
+    from around it (None: text stays). boxes: the frames inside the page (None: all of it is one).
+    At most `batch_size` frames that `model` sees at the same size go together. Raises UserError if
+    it gives values that are not finite."""
+    height, width = image.shape[:2]
+    boxes = boxes or [(0, 0, width, height)]
+    # A page is about 1.4 times as high as wide: a spread of two pages counts as two, a webtoon
+    # strip by its width.
+    scale = (
+        min(1.0, text.architecture["page_width"] / min(width, height / 1.4))
+        if text is not None
+        else 1.0
+    )
+    seen, masks, windows = [], [], []
+    for index, (x1, y1, x2, y2) in enumerate(boxes):
+        crop = image[y1:y2, x1:x2]
+        masks.append(
+            np.zeros(crop.shape[:2], bool) if text is None else text_areas(crop, text, scale)
+        )
+        seen.append(
+            np.clip(fill_smoothly(crop, masks[-1]) + 0.5, 0, 255).astype(np.uint8)
+            if masks[-1].any()
+            else crop
+        )
+        windows += [(index, window) for window in _windows(*crop.shape[:2])]
+    depths = _predict([seen[index][window] for index, window in windows], model, batch_size)
+    frames = []
+    for index, (box, mask) in enumerate(zip(boxes, masks, strict=True)):
+        parts = [
+            (window, standardise(depth))
+            for (n, window), depth in zip(windows, depths, strict=True)
+            if n == index
+        ]
+        frames.append(
+            FrameDepth(box, standardise(fill_smoothly(_join(parts, mask.shape), mask)), mask)
+        )
+    return PageDepth(compose(frames, gutters(image, frames)), frames)
+
+
+@torch.inference_mode()
+def text_map(network: nn.Module, image: np.ndarray, scale: float) -> np.ndarray:
+    """Probability of text, float32 (H, W), in an RGB uint8 (H, W, 3) image, which the network sees
+    at `scale`."""
+    images = image_tensor(image, next(network.parameters()).device)
+    size = [max(1, round(side * scale)) for side in image.shape[:2]]
+    small = (
+        functional.interpolate(images, size, mode="bilinear", antialias=True)
+        if scale != 1
+        else images
+    )
+    soft = functional.interpolate(network(small).float(), image.shape[:2], mode="bilinear")
+    return soft[0, 0].clamp(0, 1).cpu().numpy()
+
+
+def text_areas(image: np.ndarray, text: nn.Module, scale: float) -> np.ndarray:
+    """Text and balloons of a frame, RGB uint8 (H, W, 3), as boolean (H, W); `text` sees it at
+    `scale`. Grown to take in the outline of balloons."""
+    grown = 2 * math.ceil(1.5 / scale) + 1
+    found = text_map(text, image, scale) >= text.architecture["threshold"]
+    return cv2.dilate(found.astype(np.uint8), np.ones((grown, grown), np.uint8)) > 0
+
+
+def fill_smoothly(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """`values` (H, W[, C]) as float32 with the pixels of `hole`, boolean (H, W), interpolated from
+    around them: from a pyramid of the means of what is known (pull-push, Gortler et al. 1996). Left
+    as they are where nothing is known."""
+    values = np.asarray(values, np.float32)
+    if hole.all() or not hole.any():
+        return values
+    known = (~hole).astype(np.float32)
+    size = ((hole.shape[1] + 1) // 2, (hole.shape[0] + 1) // 2)
+    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+    spread = (...,) + (None,) * (values.ndim - 2)
+    sums = cv2.resize(values * known[spread], size, interpolation=cv2.INTER_AREA)
+    coarse = fill_smoothly(sums / np.maximum(weight, 1e-6)[spread], weight < 1e-6)
+    fine = cv2.resize(coarse, hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(hole[spread], fine, values)
+
+
+def _windows(height: int, width: int) -> list[tuple[slice, slice]]:
+    """What of a frame the network sees at once: all, or windows twice as long as wide that overlap
+    by at least a quarter, along a frame longer than LONGEST."""
+    short, long = sorted((height, width))
+    if long <= LONGEST * short:
+        return [(slice(0, height), slice(0, width))]
+    starts = np.linspace(
+        0, long - 2 * short, math.ceil((long - 2 * short) / (1.5 * short)) + 1
+    ).astype(int)
+    along, across = [slice(start, start + 2 * short) for start in starts.tolist()], slice(0, short)
+    return [(part, across) if height > width else (across, part) for part in along]
+
+
+def _join(parts: list[tuple[tuple[slice, slice], np.ndarray]], size: tuple[int, int]) -> np.ndarray:
+    """Windows of one frame as a map (H, W), mixed where they overlap, each the more the farther its
+    own end is."""
+    total, weights = np.zeros((2, *size), np.float32)
+    for window, depth in parts:
+        rows, columns = _to_edge(*depth.shape)
+        weight = rows if size[0] > size[1] else columns
+        total[window] += weight * depth
+        weights[window] += weight
+    return total / weights
+
+
+def _to_edge(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels to the nearer edge of a box, from 1: of each row, (height, 1), and of each column, (1,
+    width)."""
+    rows, columns = (
+        np.minimum(np.arange(n) + 1, n - np.arange(n)).astype(np.float32) for n in (height, width)
+    )
+    return rows[:, None], columns[None]
+
+
+def _predict(images: list[np.ndarray], model: nn.Module, batch_size: int) -> list[np.ndarray]:
+    """Inverse depth (h, w) of each image: those that the network sees at the same size together."""
+    sized: dict[tuple[int, int], list[tuple[int, Tensor]]] = defaultdict(list)
+    for index, image in enumerate(images):
+        pixels = model.resize(image_tensor(image, model.mean.device))
+        sized[tuple(pixels.shape[-2:])].append((index, pixels))
+    depths: list[np.ndarray] = [np.empty(0)] * len(images)
+    for group in sized.values():
+        for first in range(0, len(group), batch_size):
+            indices, batch = zip(*group[first : first + batch_size], strict=True)
+            for index, depth in zip(indices, model(torch.cat(batch), resize=False), strict=True):
+                size = images[index].shape[:2]
+                depths[index] = (
+                    functional.interpolate(depth[None, None], size, mode="bilinear")[0, 0]
+                    .cpu()
+                    .numpy()
+                )
+    if not all(np.isfinite(depth).all() for depth in depths):
+        raise UserError("the depth model gave values that are not finite; try another --model")
+    return depths
+
+
+def standardise(depth: np.ndarray) -> np.ndarray:
+    """Inverse depth with its 2nd percentile at 0 and its 98th at 1, which outliers do not move;
+    zeros if it is flat."""
+    low, high = np.percentile(depth, (2, 98))
+    flat = high - low <= 1e-6 * max(abs(low), abs(high))
+    return np.zeros_like(depth) if flat else ((depth - low) / (high - low)).astype(np.float32)
+
+
+def gutters(image: np.ndarray, frames: list[FrameDepth]) -> np.ndarray:
+    """Boolean (H, W): what lies outside the boxes, and strips of its colour that run through a box
+    from its edge (slanted gutters), but not balloons, nor anything in a drawing whose background
+    has no border to the gutter."""
+    gutter = np.ones(image.shape[:2], bool)
+    for (x1, y1, x2, y2), *_ in frames:
+        gutter[y1:y2, x1:x2] = False
+    if gutter.mean() < 0.01:
+        return gutter
+    colour = np.median(image[gutter], axis=0).round()
+    thick = np.ones((max(round(0.04 * min(gutter.shape)), 3),) * 2, np.uint8)
+    for (x1, y1, x2, y2), _, text in frames:
+        same = cv2.absdiff(image[y1:y2, x1:x2], colour).max(axis=2) <= NEAR
+        same = (same & ~text).astype(np.uint8)
+        wide = cv2.morphologyEx(same, cv2.MORPH_OPEN, thick)
+        if wide.mean() > 0.08:
+            continue
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(same & ~cv2.dilate(wide, thick))
+        (height, width), (x, y, w, h) = same.shape, stats[:, :4].T
+        strips = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
+        strips &= (w > 0.6 * width) | (h > 0.6 * height)
+        strips[0] = False
+        gutter[y1:y2, x1:x2] |= strips[labels]
+    return gutter
+
+
+def compose(frames: list[FrameDepth], gutter: np.ndarray) -> np.ndarray:
+    """Inverse depth of a page (H, W) of frames and gutters, boolean (H, W), which are farther than
+    everything. Every frame spans the same range, as nothing is known of the scale of one against
+    another. Where boxes overlap, an inset covers the frame around it, and of neighbours each keeps
+    what lies on its side of the gutter."""
+    page = np.full(
+        gutter.shape, min(float(frame.depth.min()) for frame in frames) - GUTTER, np.float32
+    )
+    owner, depth_inside = np.full(gutter.shape, -1, np.int32), np.zeros(gutter.shape, np.float32)
+    largest_first = sorted(range(len(frames)), key=lambda n: -frames[n].depth.size)
+    windows = [(slice(y1, y2), slice(x1, x2)) for (x1, y1, x2, y2), *_ in frames]
+    for rank, n in enumerate(largest_first):
+        overlaps = [_overlap(frames[n].box, frames[other].box) for other in largest_first[:rank]]
+        inside = np.minimum(*_to_edge(*frames[n].depth.shape))
+        if any(owner[part].size > 0.8 * inside.size for part in overlaps):
+            inside[:] = np.inf
+        mine = inside >= depth_inside[windows[n]]
+        owner[windows[n]][mine] = n
+        depth_inside[windows[n]][mine] = inside[mine]
+        for part in overlaps:
+            _keep_sides(owner[part], gutter[part])
+    for n, frame in enumerate(frames):
+        mine = (owner[windows[n]] == n) & ~gutter[windows[n]]
+        page[windows[n]][mine] = frame.depth[mine]
+    return page
+
+
+def _keep_sides(owner: np.ndarray, gutter: np.ndarray) -> None:
+    """Gives each part of an overlap that gutters cut off to the frame that has most of it (3/4 of a
+    triangle)."""
+    count, labels = (
+        cv2.connectedComponents((~gutter).astype(np.uint8)) if owner.size else (0, gutter)
+    )
+    for label in range(1, count if gutter.any() else 0):
+        owners, pixels = np.unique(owner[labels == label], return_counts=True)
+        if pixels.max() > 0.65 * pixels.sum():
+            owner[labels == label] = owners[pixels.argmax()]
+
+
+def _overlap(one: Box, other: Box) -> tuple[slice, slice]:
+    """What two boxes have in common of a page, which may be empty."""
+    x1, y1, x2, y2 = (
+        *np.maximum(one[:2], other[:2]).tolist(),
+        *np.minimum(one[2:], other[2:]).tolist(),
+    )
+    return slice(y1, max(y1, y2)), slice(x1, max(x1, x2))

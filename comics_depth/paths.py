@@ -1,0 +1,207 @@
+"""The only place that spells a path: dataset folders as the method defines them, runs, predictions,
+results."""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from comics_depth.images import find_image
+from common.errors import UserError
+from common.files import read_json
+
+SPLITS = ("train", "validation", "test")
+APPROACHES = ("natural2comics", "depth_estimator", "baseline", "comics2textareas")
+
+
+def run_name(approach: str, variant: str, tag: str | None = None) -> str:
+    """`<approach>_<variant>[-tag]`, the name of a run folder and of its folder of predictions."""
+    if tag and ("/" in tag or tag.startswith(".")):
+        raise UserError(f"--tag {tag!r}: a tag is one word without slashes")
+    return f"{approach}_{variant}" + (f"-{tag}" if tag else "")
+
+
+class Place:
+    """An attribute of Layout: a path below the data root."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def __get__(self, layout: "Layout", _: type) -> Path:
+        return layout.data_root / self.path
+
+
+def each(pattern: str) -> Callable[["Layout", str], Path]:
+    """A method of Layout: the path of a frame, photograph, split ... by its name, which stands for
+    the braces."""
+    return lambda layout, name: layout.data_root / pattern.format(name)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths under a data root (datasets and predictions) and a runs root (trained networks and
+    tables). `repeat`: the options with which other commands come to the same folders, for messages
+    that name such a command, and `tag` that of the runs."""
+
+    data_root: Path
+    runs_root: Path
+    repeat: str = ""
+    tag: str | None = None
+
+    # Datasets as downloaded
+    dcm = Place("dcm_dataset.git")
+    dcm_images = Place("dcm_dataset.git/images")
+    dcm_boxes = Place("dcm_dataset.git/groundtruth")
+    ebdtheque = Place("eBDtheque_database_v3")
+    ebdtheque_pages = Place("eBDtheque_database_v3/Pages")
+    ebdtheque_svg = Place("eBDtheque_database_v3/GT")
+    photographs = Place("coco_val2017")
+    import_note = each(
+        "import_{}.json"
+    )  # {folder}: where an imported domain (comics or natural) came from
+
+    # Photographs: the teacher's inverse depth, and who it is: {name, sha256}; lists of names
+    # (train, validation)
+    photograph_depth = Place("coco_val2017_depth")
+    photograph_depth_map = each("coco_val2017_depth/{}.png")
+    photograph_teacher = Place("coco_val2017_depth/teacher.json")
+    photograph_list = each("coco_val2017_{}.txt")
+
+    # Frames of DCM. Manifest: {frame id: {page, box: [x1, y1, x2, y2], split, legacy, image}}
+    cropped = Place("dcm_cropped")
+    frames = Place("dcm_cropped/images")
+    frame = each("dcm_cropped/images/{}.jpg")
+    frame_list = each("dcm_cropped/{}.txt")
+    manifest = Place("dcm_cropped/manifest.json")
+    orderings = Place("dcm_cropped/depth")
+    ordering = each("dcm_cropped/depth/{}.txt")
+    predictions = each("dcm_cropped/predictions/{}")  # by the name of the run
+    # The U-Net's soft text map of a frame, 8-bit grey, 255 = text; hash, epoch and threshold of the
+    # U-Net that made it
+    text_maps = Place("dcm_cropped/text_areas")
+    text_map = each("dcm_cropped/text_areas/{}.png")
+    text_choice = Place("dcm_cropped/text_areas/network.json")
+    no_text = Place("dcm_cropped_noballoons")
+    no_text_checked = Place("dcm_cropped_noballoons_human")
+    crop_marks = Place(
+        "dcm_cropped_noballoons/removed.json"
+    )  # crops that a person has marked as showing text
+    crop_manifest = Place("dcm_cropped_noballoons/manifest.json")  # {frame id: {box, text}}
+    checked_manifest = Place(
+        "dcm_cropped_noballoons_human/manifest.json"
+    )  # {who, kept, removed, crops}
+
+    # Frames of eBDtheque and their text masks, 8-bit grey, 0 or 255 = text. Manifest: {frame id:
+    # {page, box, split, classes}}
+    text_frames = Place("eBDtheque_cropped")
+    text_frame = each("eBDtheque_cropped/images/{}.jpg")
+    text_mask = each("eBDtheque_cropped/masks/{}.png")
+    text_list = each("eBDtheque_cropped/{}.txt")
+    text_manifest = Place("eBDtheque_cropped/manifest.json")
+
+    # Exact inverse depth, `<name>.png`, which only the synthetic world has
+    photograph_truth = Place("synthetic_truth/photographs")
+    frame_truth = Place("synthetic_truth/frames")
+
+    def dcm_pages(self, split: str) -> Path:
+        """List of page names; DCM calls the validation list val.txt."""
+        return self.dcm / f"{'val' if split == 'validation' else split}.txt"
+
+    def photograph(self, name: str) -> Path:
+        """Raises UserError if no image of that name is there."""
+        path = find_image(self.photographs, name)
+        if path is None:
+            raise UserError(
+                f"{self.photographs}: no photograph named {name}, which a list of photographs names"
+            )
+        return path
+
+    def command(self, line: str) -> str:
+        """A command to paste, of the script and the options in `line`."""
+        script = line.split()[0]
+        # pages, photographs and text maps have no tag; of the text network, only its own script
+        # knows one
+        shared = (
+            script in ("datasets_preparation.py", "comics2textareas.py")
+            and Path(sys.argv[0]).name != script
+        )
+        return f"python {line}{self.repeat}" + (
+            f" --tag {shlex.quote(self.tag)}" if self.tag and not shared else ""
+        )
+
+    def needed(self, path: Path, line: str, otherwise: str = "") -> Path:
+        """The path. Raises UserError naming the command `line`, which writes it, if it is
+        missing."""
+        if not path.exists():
+            raise UserError(f"{path} is missing; run first: {self.command(line)}{otherwise}")
+        return path
+
+    def run(self, name: str) -> Path:
+        return self.runs_root / name
+
+    def choice(self, run: str) -> Path:
+        """What was chosen on the validation split for a run: learning rate, or epoch and
+        threshold."""
+        return self.run(run) / "choice.json"
+
+    def tagged_run(self, approach: str, variant: str, tag: str | None) -> Path:
+        """The run with this tag, or without one if there is none: a tag may mark a later stage
+        only."""
+        tagged = self.run(run_name(approach, variant, tag))
+        if tag and not tagged.exists():
+            print(f"{tagged} does not exist: using the run without --tag {tag}")
+            return self.run(run_name(approach, variant))
+        return tagged
+
+    @property
+    def results(self) -> Path:
+        return self.runs_root / "evaluation"
+
+
+def read_names(path: Path, command: str) -> list[str]:
+    """Names of a list file, one a line; blank lines and a missing final newline do no harm. Raises
+    UserError naming `command`, which writes the file, if it is missing."""
+    if not path.exists():
+        raise UserError(f"{path} is missing; run first: {command}")
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def read_manifest(layout: Layout) -> dict[str, dict]:
+    """Frame id -> {page, box, split, legacy, image}; empty if the frames were never cropped."""
+    return read_json(layout.manifest) if layout.manifest.exists() else {}
+
+
+def legacy_name(frame_id: str) -> str:
+    """The 2020 name of a frame, page and counter without separator: `p1_11` -> `p111`."""
+    page, _, counter = frame_id.rpartition("_")
+    return page + counter
+
+
+def names_of(frames: Iterable[str]) -> dict[str, set[str]]:
+    """Every id and 2020 name of `frames` -> the frames that it could mean."""
+    meant: dict[str, set[str]] = {}
+    for frame in frames:
+        for name in (frame, legacy_name(frame)):
+            meant.setdefault(name, set()).add(frame)
+    return meant
+
+
+def find_named(
+    folder: Path, frame: str, suffixes: tuple[str, ...], meant: Mapping[str, set[str]]
+) -> Path | None:
+    """The file of a frame in `folder`, under its id or, failing that, its 2020 name, unless that is
+    the id of another frame; None if neither is there. Raises UserError if by `meant` (see names_of)
+    other frames have that 2020 name."""
+    for name in (frame, legacy_name(frame)):
+        others = meant.get(name, set()) - {frame}
+        path = next(
+            (path for suffix in suffixes if (path := folder / f"{name}{suffix}").exists()), None
+        )
+        if path is None or name in others:
+            continue
+        if name != frame and others:
+            both = ", ".join(sorted({frame, *others}))
+            raise UserError(f"{path} could belong to any of {both}; rename it to the one it shows")
+        return path
+    return None

@@ -1,0 +1,1 @@
+"""A drawn world of which everything is known: scenes, photographs and comics pages of them."""

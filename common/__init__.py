@@ -1,0 +1,2 @@
+"""What everything stands on: the error that a user can mend, and files that are never
+half-written."""

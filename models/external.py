@@ -1,0 +1,183 @@
+"""Depth networks from elsewhere: torch.hub, the transformers library, TorchScript files; licences.
+
+This module builds networks; models.depth_model puts them behind one interface.
+"""
+
+import contextlib
+import functools
+import warnings
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from common.errors import UserError
+from models.checkpoints import SHIPPED, WEIGHTS, failures_named
+
+Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation
+
+UNIT: Normalisation = ((0.0,) * 3, (1.0,) * 3)
+HALF: Normalisation = ((0.5,) * 3, (0.5,) * 3)
+HUB = "isl-org/MiDaS:454597711a62eabcbf7d1e89f3fb9f569051ac9b"
+# Networks for one square size, which costs the aspect ratio.
+SQUARE = (
+    "DPT_SwinV2_L_384",
+    "DPT_SwinV2_B_384",
+    "DPT_SwinV2_T_256",
+    "DPT_Swin_L_384",
+    "DPT_LeViT_224",
+)
+HUB_MODELS = (
+    "DPT_Large",
+    "DPT_Hybrid",
+    "DPT_BEiT_L_512",
+    "DPT_BEiT_L_384",
+    "DPT_BEiT_B_384",
+    "DPT_Next_ViT_L_384",
+    *SQUARE,
+)
+# Official weights of MiDaS v2.1, whose network is defined in models.midas.
+RELEASE = "https://github.com/isl-org/MiDaS/releases/download/v2_1/"
+OFFICIAL = {"MiDaS": "model-f6b98070.pt", "MiDaS_small": "model-small-70d6b9c8.pt"}
+# Networks of the transformers library that give metres without saying so in their configuration.
+METRIC_TYPES = ("glpn", "tipsv2_dpt", "zoedepth")
+NEAREST = 0.01  # metres: the inverse of a depth is taken from there on
+
+
+@dataclass
+class ExternalNetwork:
+    """A network and how it is to be fed: `convert` turns what it gives into inverse depth, sides
+    are multiples of `multiple`, `resolution` bounds the long one (pixels), `square`: both."""
+
+    network: nn.Module
+    resolution: int
+    normalisation: Normalisation
+    multiple: int = 32
+    square: bool = False
+    convert: Callable[[Tensor], Tensor] | None = None
+
+
+def official_weights(name: str) -> Any:
+    """State dict of MiDaS v2.1, downloaded once; file names carry the beginning of the SHA-256,
+    which is checked. Raises UserError without network."""
+    source = RELEASE + OFFICIAL[name]
+    cache = f"{torch.hub.get_dir()}/checkpoints"
+    with failures_named(
+        f"{name}: {source} cannot be downloaded; fetch it elsewhere and give --depth-weights "
+        f"{OFFICIAL[name]} or put it into {cache}"
+    ):
+        return torch.hub.load_state_dict_from_url(
+            source, map_location="cpu", check_hash=True, weights_only=True
+        )
+
+
+def hub_network(name: str, pretrained: bool) -> ExternalNetwork:
+    """One of HUB_MODELS. Its code is fetched the first time; raises UserError without network."""
+    with failures_named(
+        f"{name}: torch.hub could not load it from {HUB}; run it once with network"
+    ):
+        network = torch.hub.load(
+            HUB, name, pretrained=pretrained, trust_repo=True, skip_validation=True
+        )
+    resolution = int(name[-3:]) if name[-3:].isdigit() else 384
+    return ExternalNetwork(network, resolution, HALF, square=name in SQUARE)
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is a TorchScript archive: torch.save writes zip archives too, but without
+    constants."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def torchscript_network(file: str) -> ExternalNetwork:
+    """A TorchScript file that takes RGB in [0, 1] and gives log-disparity. Raises UserError."""
+    expected = f"{file}: expected a TorchScript file, found one that does not load"
+    with failures_named(expected), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # since torch 2.15: that torch.jit as a whole is deprecated
+        network = torch.jit.load(file, map_location="cpu")
+    return ExternalNetwork(network, 384, UNIT, convert=torch.exp)
+
+
+def transformers_network(name: str, pretrained: bool) -> ExternalNetwork:
+    """A depth-estimation model of the transformers library, `hf:<repo id or folder>`, normalised
+    and sized as its image processor says. Raises UserError."""
+    repository = name.removeprefix("hf:")
+    with failures_named(
+        f"{name}: expected the transformers library; pip install -r requirements-hf.txt"
+    ):
+        from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
+    absent = []
+    with failures_named(f"{name}: expected a depth-estimation model"):
+        config = AutoConfig.from_pretrained(repository)
+        processor = AutoImageProcessor.from_pretrained(repository)
+        if pretrained:
+            network, loaded = AutoModelForDepthEstimation.from_pretrained(
+                repository, output_loading_info=True
+            )
+            absent = sorted(k for k in loaded["missing_keys"] if "head" in k.split(".")[0])
+        else:
+            network = AutoModelForDepthEstimation.from_config(config)
+    if absent:  # the library has filled them with random numbers
+        raise UserError(
+            f"{name}: expected weights of a depth-estimation model, found none for {absent[0]}"
+        )
+    if pretrained:
+        print(f"{name}: licence {licence(name)}")
+    sides = dict(getattr(processor, "size", None) or {}).values()
+    # A DPT on a vision transformer of its own takes square images only.
+    own_transformer = config.model_type == "dpt" and (
+        config.is_hybrid or config.backbone_config is None
+    )
+    normalisation = UNIT
+    if getattr(processor, "do_normalize", None):
+        normalisation = (tuple(processor.image_mean), tuple(processor.image_std))
+    multiple = getattr(processor, "ensure_multiple_of", None)
+    multiple = multiple or getattr(processor, "size_divisor", None) or 32
+    # A DPT with that projection has DINOv2 as its backbone and was trained on metres.
+    metric = (
+        config.model_type in METRIC_TYPES
+        or getattr(config, "depth_estimation_type", None) == "metric"
+        or getattr(config, "add_projection", False)
+    )
+    return ExternalNetwork(
+        network,
+        max(sides, default=384),
+        normalisation,
+        multiple=int(multiple) if multiple > 1 else 32,
+        square=own_transformer,
+        convert=inverse_of_metres if metric else None,
+    )
+
+
+def inverse_of_metres(depth: Tensor) -> Tensor:
+    return 1 / depth.clamp_min(NEAREST)
+
+
+@functools.cache  # a hub that does not answer costs half a minute
+def licence(name: str) -> str:
+    """Licence of the weights of a depth model, in the words of its model card."""
+    if name in OFFICIAL or name in HUB_MODELS:
+        return "MIT"
+    if name in SHIPPED:
+        with safe_open(SHIPPED[name], "pt") as file:
+            return file.metadata().get("licence", f"see the model card in models/{WEIGHTS.name}")
+    if not name.startswith("hf:"):
+        return "unknown, ask who made the file"
+    repository = name.removeprefix("hf:")
+    found = None
+    # Not known without a card, or without a network and a card that was read before.
+    with contextlib.suppress(Exception):
+        from huggingface_hub import ModelCard
+
+        card = Path(repository, "README.md")
+        data = ModelCard.load(card if Path(repository).is_dir() else repository).data
+        found = data.get("license_name") or data.get("license")
+    return str(found or "unknown, see the model's page")

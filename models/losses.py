@@ -1,0 +1,61 @@
+"""Losses on images and depth maps."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def lsgan(verdict: torch.Tensor, real: bool) -> torch.Tensor:
+    """Least-squares GAN loss (Mao et al. 2017): real patches are 1, fakes 0."""
+    return functional.mse_loss(verdict, torch.full_like(verdict, float(real)))
+
+
+def discriminator_loss(
+    discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor
+) -> torch.Tensor:
+    return 0.5 * (lsgan(discriminator(real), True) + lsgan(discriminator(fake), False))
+
+
+def l1(predicted: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """Mean absolute difference over valid pixels, in the target's units. All (N, H, W); valid in
+    [0, 1]."""
+    return ((predicted - target).abs() * valid).sum() / valid.sum().clamp_min(1)
+
+
+def _standardised(depth: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """(depth - median) / mean absolute deviation over valid pixels, per image (Ranftl et al. 2020,
+    eq. 5 and 6)."""
+    flat, weight = depth.flatten(1), (valid > 0.5).flatten(1)
+    median = (
+        flat.masked_fill(~weight, float("nan")).nanmedian(dim=1, keepdim=True).values.nan_to_num(0)
+    )
+    centred = flat - median
+    deviation = (centred.abs() * weight).sum(1, keepdim=True) / weight.sum(
+        1, keepdim=True
+    ).clamp_min(1)
+    return (centred / deviation.clamp_min(1e-6)).view_as(depth)
+
+
+def scale_and_shift_invariant(
+    predicted: torch.Tensor, target: torch.Tensor, valid: torch.Tensor
+) -> torch.Tensor:
+    """Absolute difference after removing each map's median and scale, plus 0.5 x gradient matching
+    over four scales (Ranftl et al. 2020, section 5, eq. 7 and 11), over valid pixels. All (N, H,
+    W)."""
+    predicted, target = predicted.float(), target.float()
+    valid = (valid > 0.5).float()
+    difference = _standardised(predicted, valid) - _standardised(target, valid)
+    loss = 0.5 * (difference.abs() * valid).sum() / valid.sum().clamp_min(1)
+    for scale in range(4):
+        step = 2**scale
+        residual, mask = difference[:, ::step, ::step], valid[:, ::step, ::step]
+        total = residual.new_zeros(())
+        for axis in (1, 2):
+            length = residual.shape[axis] - 1
+            both = mask.narrow(axis, 1, length) * mask.narrow(axis, 0, length)
+            total = total + (residual.diff(dim=axis).abs() * both).sum()
+        loss = loss + 0.5 * total / mask.sum().clamp_min(1)
+    return loss
+
+
+DEPTH_LOSSES = {"l1": l1, "ssi": scale_and_shift_invariant}

@@ -1,0 +1,472 @@
+"""Reading and writing of images and depth, and samples whose layers stay together."""
+
+import io
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import ConcatDataset, DataLoader
+from torchvision.transforms import v2
+
+from comics_depth import cli, images
+from comics_depth.data.datasets import Frames, PairedDomains, set_epoch
+from comics_depth.data.depth_files import preview, read_depth, write_depth
+from comics_depth.data.tensors import image_array, image_tensor
+from comics_depth.data.transforms import (
+    EnlargeTo,
+    Layer,
+    RandomGamma,
+    central_crops,
+    random_crops,
+    text_crops,
+    varied_crops,
+)
+from comics_depth.images import find_image, image_size, label, list_images, read_image, write_image
+from comics_depth.parallel import parallel_map
+from common.errors import UserError
+from common.files import read_json, write_json, write_text, written_atomically
+
+torch.set_num_threads(1)
+
+
+def scene(height, width, seed=0):
+    """Smooth image whose red channel is the text mask and whose green channel is the depth."""
+    random = np.random.default_rng(seed)
+    green = np.asarray(
+        Image.fromarray(random.random((5, 5)).astype(np.float32)).resize((width, height), 3)
+    )
+    mask = np.zeros((height, width), bool)
+    for _ in range(4):
+        y, x = random.integers(0, height - 8), random.integers(0, width - 8)
+        mask[y : y + height // 4, x : x + width // 4] = True
+    return np.stack([mask, np.clip(green, 0, 1), np.zeros_like(green)], axis=-1).astype(np.float32)
+
+
+def folder_of(path, sizes):
+    for index, size in enumerate(sizes):
+        layers = scene(*size, seed=index)
+        write_image(path / f"i{index}.png", np.round(layers * 255).astype(np.uint8))
+        write_image(path / f"m{index}.png", (layers[..., 0] * 255).astype(np.uint8))
+        write_depth(path / f"d{index}.png", layers[..., 1])
+    return [str(index) for index in range(len(sizes))]
+
+
+def frames(path, names, **options):
+    return Frames(
+        names,
+        lambda n: path / f"i{n}.png",
+        depth=lambda n: path / f"d{n}.png",
+        text_mask=lambda n: path / f"m{n}.png",
+        **options,
+    )
+
+
+# Layers
+SIZES = [(48, 70), (90, 40), (20, 26), (32, 32)]
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+@pytest.mark.parametrize("crops", [random_crops, central_crops])
+def test_layers_stay_aligned_through_crops(tmp_path, crops, scale):
+    data = frames(tmp_path, folder_of(tmp_path, SIZES), transform=crops(32), scale=scale)
+    for data.epoch in range(6):
+        for sample in data:
+            assert sample["image"].shape == (3, 32, 32)
+            assert sample["depth"].shape == sample["text_mask"].shape == (1, 32, 32)
+            # both channels went through the same resize, so they differ by the 8 bits of the image
+            # alone
+            assert (sample["image"][0] - sample["text_mask"][0]).abs().max() < 0.006
+            assert (sample["image"][1] - sample["depth"][0]).abs().max() < 0.006
+            assert sample["depth"].is_contiguous() and type(sample["image"]) is torch.Tensor
+
+
+@pytest.mark.parametrize("crops", [text_crops, varied_crops])
+def test_crops_move_layers_with_the_image_and_change_colours_of_the_image_alone(tmp_path, crops):
+    names, changed = folder_of(tmp_path, SIZES), 0
+    for (
+        name
+    ) in names:  # an image that is its mask: however it is lit, text stays brighter than the rest
+        mask = read_image(tmp_path / f"m{name}.png")
+        write_image(tmp_path / f"i{name}.png", mask // 2 + 50)
+        write_depth(tmp_path / f"d{name}.png", mask[..., 0] / 255)
+    data = frames(tmp_path, names, transform=crops(24))
+    for data.epoch in range(8):
+        for sample in data:
+            image, mask = sample["image"], sample["text_mask"][0]
+            assert image.shape == (3, 24, 24) and image.min() >= 0 and image.max() <= 1
+            assert (sample["depth"][0] - mask).abs().max() < 1e-4
+            text, rest = image[:, mask > 0.999], image[:, mask < 0.001]
+            assert not text.numel() or not rest.numel() or text.min() > rest.max()
+            changed += bool((image - (mask * 127 + 50) / 255).abs().max() > 0.02)
+    assert 10 < changed < 32  # of 32
+
+
+@pytest.mark.parametrize(
+    "transform", [v2.RandomGrayscale(1.0), v2.ColorJitter(0.9, 0.9), RandomGamma(3.0)]
+)
+def test_photometric_transforms_leave_layers_alone(tmp_path, transform):
+    names = folder_of(tmp_path, [(32, 32)])
+    before, after = frames(tmp_path, names)[0], frames(tmp_path, names, transform=transform)[0]
+    assert not torch.equal(before["image"], after["image"])
+    assert torch.equal(before["depth"], after["depth"]) and torch.equal(
+        before["text_mask"], after["text_mask"]
+    )
+
+
+def test_layers_are_resized_between_their_pixels_and_not_to_the_nearest():
+    layer = Layer(torch.tensor([[[0.0, 1.0], [2.0, 3.0]]]))
+    larger = v2.Resize((4, 4), antialias=True)({"image": torch.zeros(3, 2, 2), "depth": layer})[
+        "depth"
+    ]
+    assert isinstance(larger, Layer)
+    assert larger[0, 0].tolist() == pytest.approx([0, 0.25, 0.75, 1])
+    assert larger[0, :, 0].tolist() == pytest.approx([0, 0.5, 1.5, 2])
+    flipped = v2.RandomHorizontalFlip(1.0)({"image": torch.zeros(3, 2, 2), "depth": layer})["depth"]
+    assert flipped.tolist() == [[[1, 0], [3, 2]]]
+    padded = v2.Pad(1)({"depth": layer})["depth"]
+    assert padded.shape == (1, 4, 4) and padded[0, 0].sum() == 0
+
+
+def test_a_mask_counts_from_its_threshold_on_or_stays_soft(tmp_path):
+    write_image(tmp_path / "i0.png", np.zeros((1, 4, 3), np.uint8))
+    write_image(tmp_path / "m0.png", np.array([[0, 76, 77, 255]], np.uint8))
+
+    def mask(**options):
+        data = Frames(
+            ["0"], lambda n: tmp_path / "i0.png", text_mask=lambda n: tmp_path / "m0.png", **options
+        )
+        return data[0]["text_mask"].flatten().tolist()
+
+    assert mask() == [0, 0, 0, 1]
+    assert mask(threshold=0.3) == [0, 0, 1, 1]  # 77 / 255 = 0.302
+    assert mask(threshold=None) == pytest.approx([0, 76 / 255, 77 / 255, 1])
+
+
+# Randomness
+def drawn(data, order=None):
+    return {index: data[index]["image"] for index in order or range(len(data))}
+
+
+def test_a_sample_depends_on_seed_epoch_and_index_alone(tmp_path):
+    names = folder_of(tmp_path, [(48, 70)] * 6)
+    data = frames(tmp_path, names, transform=text_crops(24))
+    torch.manual_seed(1)
+    first = drawn(data)
+    torch.manual_seed(2)
+    np.random.seed(3)
+    before = torch.get_rng_state()
+    second = drawn(data, [5, 3, 1, 0, 2, 4])
+    assert torch.equal(before, torch.get_rng_state())  # and leaves the state of others as it was
+    assert all(torch.equal(first[index], second[index]) for index in first)
+    data.epoch = 1
+    assert sum(torch.equal(first[index], image) for index, image in drawn(data).items()) <= 1
+    data.epoch, data.seed = 0, 1
+    assert sum(torch.equal(first[index], image) for index, image in drawn(data).items()) <= 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_number_of_workers_changes_nothing(tmp_path, workers):
+    names = folder_of(tmp_path, [(48, 70)] * 6)
+    pairs = PairedDomains(
+        frames(tmp_path, names, transform=random_crops(32)),
+        frames(tmp_path, names, transform=random_crops(32), seed=4),
+    )
+    set_epoch(pairs, 3)
+    alone, helped = (
+        list(
+            DataLoader(
+                pairs,
+                2,
+                shuffle=True,
+                generator=torch.Generator().manual_seed(0),
+                num_workers=count,
+            )
+        )
+        for count in (0, workers)
+    )
+    for one, other in zip(alone, helped, strict=True):
+        for domain in ("natural", "comics"):
+            assert one[domain]["name"] == other[domain]["name"]
+            assert torch.equal(one[domain]["image"], other[domain]["image"])
+
+
+def test_pairs_go_through_every_photograph_and_change_with_the_epoch(tmp_path):
+    names = folder_of(tmp_path, [(32, 32)] * 8)
+    pairs = PairedDomains(frames(tmp_path, names), frames(tmp_path, names[:5]))
+    partners = []
+    for epoch in range(6):
+        set_epoch(pairs, epoch)
+        assert [pair["natural"]["name"] for pair in pairs] == names
+        partners.append(tuple(pair["comics"]["name"] for pair in pairs))
+    assert len(set(partners)) == 6
+    assert {name for epoch in partners for name in epoch} == set(names[:5])
+    assert set(PairedDomains(frames(tmp_path, names), None)[0]) == {"natural"}
+    joined = ConcatDataset([frames(tmp_path, names[:3]), frames(tmp_path, names[3:])])
+    several = PairedDomains(joined, frames(tmp_path, names))
+    set_epoch(several, 7)
+    assert [part.epoch for part in (*joined.datasets, several.comics)] == [7, 7, 7]
+    assert [joined[index]["name"] for index in range(8)] == names
+
+
+@pytest.mark.parametrize("crops", [random_crops, text_crops])
+def test_crops_reach_the_first_and_the_last_offset(tmp_path, crops):
+    write_image(tmp_path / "i0.png", np.zeros((36, 36, 3), np.uint8))  # a margin of 4, for both
+    write_depth(tmp_path / "d0.png", np.tile(np.arange(36), (36, 1)))  # depth is the column
+    data = Frames(
+        ["0"],
+        lambda n: tmp_path / "i0.png",
+        depth=lambda n: tmp_path / "d0.png",
+        transform=crops(32),
+    )
+    offsets = set()
+    for data.epoch in range(80):
+        offsets.add(round(float(data[0]["depth"].min())))
+    assert offsets == {0, 1, 2, 3, 4}
+
+
+def test_small_images_are_enlarged_and_large_ones_left_alone():
+    small, large = torch.zeros(3, 10, 20), torch.zeros(3, 40, 33)
+    enlarge = EnlargeTo(32)
+    assert enlarge({"image": small})["image"].shape == (3, 32, 64)
+    assert enlarge({"image": large})["image"] is large
+    assert text_crops(32)({"image": torch.zeros(3, 1, 3)})["image"].shape == (3, 32, 32)
+    assert random_crops(32)({"image": torch.zeros(3, 3, 100)})["image"].shape == (3, 32, 32)
+
+
+def test_what_does_not_fit_together_is_named(tmp_path):
+    folder_of(tmp_path, [(32, 32)])
+    write_depth(tmp_path / "d0.png", np.zeros((32, 31)))
+    with pytest.raises(UserError, match=r"0: image and layers differ in size.*32, 31"):
+        frames(tmp_path, ["0"])[0]
+    with pytest.raises(UserError, match="empty"):
+        Frames([], lambda n: tmp_path / n)
+    with pytest.raises(UserError, match=r"i7\.png: no such image"):
+        frames(tmp_path, ["7"])[0]
+
+
+def test_arrays_and_tensors_are_each_others_inverse():
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    images = image_tensor(pixels)
+    assert images.shape == (1, 3, 5, 7) and images.dtype == torch.float32 and images.max() <= 1
+    assert np.array_equal(image_array(images[0]), pixels)
+    assert image_array(torch.tensor([-1.0, 0.5, 2.0]).view(3, 1, 1)).tolist() == [[[0, 128, 255]]]
+    labelled = label(pixels, "name")
+    assert labelled.shape == (23, 7, 3) and np.array_equal(labelled[18:], pixels)
+
+
+# Images
+RAMP = np.linspace(0, 255, 12).astype(np.uint8).reshape(3, 4)
+
+
+def test_images_of_every_kind_become_rgb(tmp_path):
+    grey = np.repeat(RAMP[..., None], 3, 2)
+
+    def saved(name, image, **options):
+        image.save(tmp_path / name, **options)
+        return read_image(tmp_path / name)
+
+    assert np.array_equal(saved("grey.png", Image.fromarray(RAMP)), grey)
+    assert np.array_equal(saved("sixteen.png", Image.fromarray(RAMP.astype(np.uint16) * 257)), grey)
+    assert np.array_equal(saved("integer.tif", Image.fromarray(RAMP.astype(np.int32) * 257)), grey)
+    bits = saved("bits.png", Image.fromarray(RAMP > 100))
+    assert np.array_equal(bits, np.repeat((RAMP > 100)[..., None], 3, 2) * 255)
+    cmyk = saved("cmyk.jpg", Image.fromarray(grey).resize((32, 32)).convert("CMYK"))
+    assert cmyk.shape == (32, 32, 3) and cmyk[-1, -1, 0] > 240 and cmyk[0, 0, 0] < 40
+    palette = Image.fromarray(grey).quantize(16)
+    assert np.abs(saved("palette.png", palette).astype(int) - grey).max() < 20
+    for name, image in {"rgba.png": [200, 100, 0, 51], "la.png": [100, 51]}.items():
+        laid = saved(name, Image.fromarray(np.full((2, 2, len(image)), image, np.uint8)))
+        assert laid[0, 0].tolist() == pytest.approx(
+            [0.2 * v + 0.8 * 255 for v in (image[:-1] * 3)[:3]], abs=1
+        )
+    shine = saved("transparency.png", Image.fromarray(np.zeros((2, 2), np.uint8)), transparency=0)
+    assert (shine == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("code", "turned"),
+    [
+        (1, RAMP),
+        (3, RAMP[::-1, ::-1]),
+        (6, np.rot90(RAMP, -1)),
+        (8, np.rot90(RAMP)),
+        (2, RAMP[:, ::-1]),
+    ],
+)
+def test_exif_rotation_is_applied(tmp_path, code, turned):
+    exif = Image.Exif()
+    exif[0x0112] = code
+    Image.fromarray(RAMP).save(tmp_path / "turned.png", exif=exif)
+    assert np.array_equal(read_image(tmp_path / "turned.png")[..., 0], turned)
+    assert image_size(tmp_path / "turned.png") == turned.shape
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow's, of what is wrong with the files
+def test_bad_images_are_named_and_never_crash(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="no such image"):
+        read_image(tmp_path / "absent.png")
+    random, whole = np.random.default_rng(0), {}
+    for suffix in ("png", "jpg", "gif", "tif", "webp", "bmp"):
+        buffer, exif = io.BytesIO(), Image.Exif()
+        exif[0x0112] = 6
+        Image.fromarray(random.integers(0, 255, (24, 24, 3), np.uint8)).save(
+            buffer, {"jpg": "jpeg", "tif": "tiff"}.get(suffix, suffix), exif=exif
+        )
+        whole[suffix] = buffer.getvalue()
+    broken = {"empty.png": b"", "text.jpg": b"<html>404</html>"}
+    for suffix, content in whole.items():
+        for cut in range(0, len(content) - 20, max(1, len(content) // 8)):
+            broken[f"cut{cut}.{suffix}"] = content[:cut]
+        for trial in range(40):
+            noise = bytearray(content)
+            for place in random.integers(0, min(len(noise), 200), 6):
+                noise[place] = random.integers(256)
+            broken[f"noise{trial}.{suffix}"] = bytes(noise)
+    refused = 0
+    for name, content in broken.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        for reader in (read_image, image_size):
+            try:
+                reader(path)
+            except UserError as error:
+                assert name in str(error)
+                refused += 1
+    assert refused > 60
+    monkeypatch.setattr(images, "MAX_PIXELS", 24 * 24 - 1)
+    (tmp_path / "large.png").write_bytes(whole["png"])
+    with pytest.raises(UserError, match=r"large\.png: 24x24 pixels, more than the limit of 575"):
+        read_image(tmp_path / "large.png")
+
+
+def test_images_are_found_by_name(tmp_path):
+    for name in ("b/2.JPG", "a.v2.png", "c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in list_images(tmp_path)] == ["a.v2.png", "2.JPG"]
+    assert (
+        find_image(tmp_path, "b/2") == tmp_path / "b/2.JPG"
+        and find_image(tmp_path, "a.v2") is not None
+    )
+    assert find_image(tmp_path, "a") is None
+    (tmp_path / "none").mkdir()
+    for folder in ("none", "absent"):
+        with pytest.raises(UserError, match="no images"):
+            list_images(tmp_path / folder)
+
+
+# Depth
+@pytest.mark.parametrize("low,high", [(-3.0, -1.0), (-500.0, 2000.0), (0.0, 1e-6), (1e4, 1e4 + 1)])
+def test_depth_comes_back_from_16_bits_in_its_own_units(tmp_path, low, high):
+    depth = np.random.default_rng(0).uniform(low, high, (11, 7))
+    depth[0, 0], depth[0, 1] = low, high
+    write_depth(tmp_path / "d.png", depth, floats=True)
+    with Image.open(tmp_path / "d.png") as image:
+        values = np.asarray(image)
+    assert values.dtype == np.uint16 and values.min() == 0 and values.max() == 65535
+    back = read_depth(tmp_path / "d.png")
+    assert back.dtype == np.float32
+    assert np.abs(back - depth).max() <= (high - low) / 65535 * 0.51 + abs(high) * 1e-7
+    assert np.array_equal(read_depth(tmp_path / "d.npy"), depth.astype(np.float32))
+    assert preview(depth).shape == (11, 7, 3) and preview(depth).dtype == np.uint8
+
+
+@pytest.mark.parametrize("value", [0.0, -7.25, 1e5])
+def test_a_constant_map_comes_back(tmp_path, value):
+    write_depth(tmp_path / "d.png", np.full((3, 4), value))
+    assert np.array_equal(read_depth(tmp_path / "d.png"), np.full((3, 4), value, np.float32))
+    assert preview(np.full((3, 4), value)).shape == (3, 4, 3)
+
+
+def test_maps_of_others_are_read_and_bad_ones_refused(tmp_path):
+    write_image(tmp_path / "eight.png", RAMP)
+    assert np.array_equal(read_depth(tmp_path / "eight.png"), RAMP)
+    write_image(tmp_path / "rgb.png", np.stack([RAMP, RAMP * 0, RAMP * 0], -1))
+    assert np.array_equal(read_depth(tmp_path / "rgb.png"), RAMP)
+    np.save(tmp_path / "line.npy", np.zeros(5))
+    (tmp_path / "empty.npy").touch()
+    np.save(tmp_path / "nan.npy", np.full((2, 2), np.nan))
+    (tmp_path / "text.png").write_text("no")
+    for name in ("line.npy", "nan.npy", "empty.npy", "text.png", "absent.png"):
+        with pytest.raises(UserError, match=name):
+            read_depth(tmp_path / name)
+    for bad in (np.array([[0, np.nan]]), np.array([[0, np.inf]]), np.zeros((2, 2, 1))):
+        with pytest.raises(ValueError, match="finite"):
+            write_depth(tmp_path / "bad.png", bad)
+    assert not (tmp_path / "bad.png").exists()
+
+
+# Writing
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("before", [None, "old"])
+def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path, before, failure):
+    path = tmp_path / "folder" / "file.txt"
+    if before:
+        write_text(path, before)
+    with (
+        pytest.raises(UserError if failure is OSError else failure, match="disk full"),
+        written_atomically(path) as half,
+    ):
+        half.write_text("half")
+        raise failure("disk full")
+    assert [entry.read_text() for entry in path.parent.iterdir()] == ([before] if before else [])
+
+
+def test_a_write_replaces_as_a_whole(tmp_path):
+    path = tmp_path / "new" / "value.json"
+    write_json(path, {"ä": [1, 2]})
+    assert read_json(path) == {"ä": [1, 2]} and [entry.name for entry in path.parent.iterdir()] == [
+        "value.json"
+    ]
+    assert (
+        path.stat().st_mode & 0o777 == (tmp_path / "new").stat().st_mode & 0o666
+    )  # not mkstemp's 600
+    stop, seen = threading.Event(), []
+
+    def reader():
+        while not stop.is_set():
+            seen.append(len(read_json(path)["ä"]))
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    for count in range(50):
+        write_json(path, {"ä": [0] * (2 if count % 2 else 5000)})
+    stop.set()
+    thread.join()
+    assert set(seen) <= {2, 5000}
+    with pytest.raises(UserError, match="no such file"):
+        read_json(tmp_path / "absent.json")
+    write_text(path, "{half")
+    with pytest.raises(UserError, match="not readable as JSON"):
+        read_json(path)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="could not be written"):
+        write_text(tmp_path / "file" / "below.txt", "")
+
+
+def test_parallel_map_keeps_the_order():
+    assert parallel_map(abs, range(-4, 0), "numbers", workers=2) == [4, 3, 2, 1]
+    assert (
+        parallel_map(abs, [-1], "numbers", workers=2) == [1]
+        and parallel_map(abs, [], "numbers") == []
+    )
+
+
+INTERRUPTED = "interrupted; run the same"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [(UserError("say"), 2, "error: say\n"), (KeyboardInterrupt(), 130, INTERRUPTED)],
+)
+def test_a_script_ends_with_one_line(capsys, error, code, line):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as exit_:
+        cli.run_main(main)
+    assert exit_.value.code == code and capsys.readouterr().err.startswith(line)
+    with pytest.raises(ZeroDivisionError):  # our own mistakes keep their traceback
+        cli.run_main(lambda: 1 / 0)

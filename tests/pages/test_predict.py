@@ -1,0 +1,669 @@
+"""predict.py and what is under it: pages in every form, archives that lie, text-aware depth, what
+is written."""
+
+import contextlib
+import io
+import itertools
+import json
+import re
+import runpy
+import sys
+import warnings
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from comics_depth.data.depth_files import read_depth
+from comics_depth.images import image_count, read_image, write_image
+from comics_depth.pages import depth as page_depth
+from comics_depth.pages import sources as pages
+from comics_depth.pages.depth import (
+    FrameDepth,
+    _join,
+    _windows,
+    compose,
+    depth_of_page,
+    fill_smoothly,
+    gutters,
+)
+from comics_depth.pages.exports import FARTHEST, parallax, write_points
+from comics_depth.synthetic.comics import comics_frame, draw_style
+from comics_depth.synthetic.world import Lettering
+from common.errors import UserError
+from models.checkpoints import TEXT_AREAS, load_network
+from models.depth_model import depth_model
+
+torch.set_num_threads(1)
+ROOT = Path(__file__).parents[2]
+BOXES = [(10, 10, 90, 70), (10, 80, 90, 150)]
+
+
+def draw_page(seed: int = 0, height: int = 160) -> np.ndarray:
+    """A white page, 100 wide, with two coloured panels; the second is as high as the page
+    allows."""
+    rng = np.random.default_rng(seed)
+    page = np.full((height, 100, 3), 255, np.uint8)
+    for (x1, y1, x2, y2), lowest in zip(BOXES, (70, height - 10), strict=True):
+        y2 = max(y2, lowest) if y2 == 150 else y2
+        coarse = rng.integers(20, 200, ((y2 - y1) // 20 + 2, 6, 3)).astype(np.uint8)
+        page[y1:y2, x1:x2] = cv2.resize(coarse, (x2 - x1, y2 - y1), interpolation=cv2.INTER_LINEAR)
+        cv2.rectangle(page, (x1, y1), (x2 - 1, y2 - 1), (0, 0, 0), 1)
+    return page
+
+
+def as_file(image: np.ndarray, kind: str = "png") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def predict(monkeypatch, capsys):
+    """Runs predict.py as a command, at a size that is fast: (exit code, what it printed)."""
+
+    def run(*arguments, size: int = 64) -> tuple[int, str]:
+        line = ["predict.py", *map(str, arguments), "--image-size", str(size)]
+        monkeypatch.setattr(sys, "argv", line)
+        code = 0
+        try:
+            runpy.run_path(str(ROOT / "predict.py"), run_name="__main__")
+        except SystemExit as error:
+            code = error.code or 0
+        return code, "".join(capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return depth_model("default"), load_network(TEXT_AREAS, "text")
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+# Text-aware depth
+
+
+def test_depth_around_and_on_a_balloon_is_that_without_text(networks):
+    """Of the range of a frame: within 0.15 around balloons and on them and, on them, less than
+    half of what it is where text is left in."""
+    model, text = networks
+    differences = []
+    for seed, kind in ((2, "room"), (3, "stairs"), (5, "crowd")):
+        rng = np.random.default_rng(seed)
+        style = draw_style(rng)
+        plain = comics_frame(kind, rng, 300, 420, style).image
+        lettered = plain.copy()
+        lettering = Lettering(lettered, style, rng)
+        words, avoid = (
+            "I SHOULD NEVER HAVE COME HERE. WHAT IS THAT?",
+            np.full(plain.shape[:2], 0.05, np.float32),
+        )
+        lettering.balloon(style.balloon, words, (0, 0, 420, 300), avoid, (250, 180))
+        balloon = lettering.mask > 0
+        aware = depth_of_page(lettered, model, text).frames[0]
+        assert (aware.text & balloon).sum() > 0.75 * (aware.text | balloon).sum()
+        around = (
+            cv2.dilate(balloon.astype(np.uint8), np.ones((41, 41), np.uint8)).astype(bool)
+            & ~aware.text
+            & ~balloon
+        )
+        change = np.abs(aware.depth - depth_of_page(plain, model, text).depth)
+        kept = np.abs(depth_of_page(lettered, model).depth - depth_of_page(plain, model).depth)
+        differences.append(
+            [
+                change[around].mean(),
+                change[balloon].mean(),
+                kept[around].mean(),
+                kept[balloon].mean(),
+            ]
+        )
+    around, on, kept_around, kept_on = np.mean(differences, axis=0)
+    assert around < 0.15 and on < 0.15
+    assert around < kept_around and on < 0.5 * kept_on
+
+
+def test_filling_continues_what_is_around_and_touches_nothing_else():
+    ramp = np.linspace(0, 1, 80, dtype=np.float32)[None].repeat(60, axis=0)
+    hole = np.zeros(ramp.shape, bool)
+    hole[20:35, 30:50] = True
+    filled = fill_smoothly(np.where(hole, 9, ramp), hole)
+    assert np.array_equal(filled[~hole], ramp[~hole]) and np.abs(filled - ramp).max() < 0.1
+    assert np.allclose(
+        fill_smoothly(np.where(hole[..., None], 0, np.full((60, 80, 3), 7.0)), hole), 7
+    )
+    assert np.array_equal(fill_smoothly(ramp, np.ones_like(hole)), ramp)
+
+
+def test_results_do_not_depend_on_the_batch_size(networks):
+    model = networks[0]
+    page = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
+    boxes = [
+        (0, 0, 100, 100),
+        (100, 0, 202, 100),
+        (200, 100, 300, 199),
+        (0, 100, 97, 198),
+        (100, 200, 200, 300),
+    ]
+    one, many = (depth_of_page(page, model, boxes=boxes, batch_size=size) for size in (1, 4))
+    alone = (
+        model(torch.from_numpy(page[100:199, 200:300]).permute(2, 0, 1)[None] / 255)[0]
+        .detach()
+        .numpy()
+    )
+    assert np.abs(one.depth - many.depth).max() < 1e-4
+    assert (
+        np.abs(page_depth.standardise(alone) - many.frames[2].depth).max() < 1e-4
+    )  # the model by itself says the same
+
+
+def flat_frame(box, value: float) -> FrameDepth:
+    shape = (box[3] - box[1], box[2] - box[0])
+    return FrameDepth(box, np.full(shape, value, np.float32), np.zeros(shape, bool))
+
+
+def test_gutters_are_farthest_insets_on_top_and_neighbours_share_an_overlap():
+    around, inset = flat_frame((2, 2, 40, 40), 0.5), flat_frame((5, 5, 12, 12), 0.2)
+    left, right = flat_frame((50, 0, 70, 40), 0.3), flat_frame((64, 0, 90, 40), 0.8)
+    gutter = np.zeros((44, 100), bool)
+    gutter[30:, 66] = True
+    for order in ([around, inset, left, right], [right, inset, left, around]):
+        page = compose(order, gutter)
+        assert (
+            page.min() == page[0, 0] == page[35, 66] < 0.2
+            and (page[5:12, 5:12] == np.float32(0.2)).all()
+        )
+        assert page[13, 13] == page[3, 3] == np.float32(0.5)
+        assert page[20, 65] == np.float32(0.3) and page[20, 68] == np.float32(0.8)
+
+
+def test_slanted_gutters_are_gutter_but_balloons_and_white_skies_are_not():
+    page = np.full((400, 200, 3), 250, np.uint8)
+    page[60:190, 10:190] = (
+        90,
+        120,
+        60,
+    )  # below a white sky, with no line between it and the gutter
+    page[200:390, 10:190] = (90, 120, 60)
+    page[230:270, 20:60] = 250  # a white table, far from the gutter
+    for x1, x2 in ((100, 70), (150, 150)):
+        cv2.fillConvexPoly(
+            page, np.array([[x1, 200], [x1 + 5, 200], [x2 + 5, 390], [x2, 390]]), (250, 250, 250)
+        )
+    frames = [flat_frame((10, 10, 190, 190), 0.5), flat_frame((10, 200, 190, 390), 0.5)]
+    frames[1].text[20:, 135:150] = True  # what a balloon may look like
+    found = gutters(page, frames)
+    assert found[:10].all() and found[192:198].all() and found[395:].all()
+    assert (
+        not found[10:190, 10:190].any()
+        and not found[220:390, 10:60].any()
+        and not found[230:380, 150].any()
+    )
+    assert found[205, 102] and found[380, 74] and not found[300, 130]
+
+
+def test_neighbours_keep_what_lies_on_their_side_of_a_slanted_gutter():
+    left, right = flat_frame((0, 0, 120, 100), 0.3), flat_frame((80, 0, 200, 100), 0.8)
+    slanted = cv2.line(np.zeros((100, 200), np.uint8), (119, 0), (80, 99), 1, 3) > 0
+    page = compose([left, right], slanted)
+    assert page[5, 112] == page[50, 95] == np.float32(0.3) and page[95, 88] == page[
+        50, 105
+    ] == np.float32(0.8)
+    assert np.array_equal(page == page.min(), slanted)
+
+
+def test_long_frames_are_seen_in_overlapping_windows_without_seams():
+    assert _windows(100, 480) == [(slice(0, 100), slice(0, 480))]
+    windows = _windows(2000, 100)
+    assert all(rows.stop - rows.start == 200 for rows, _ in windows) and windows[-1][0].stop == 2000
+    assert all(b.start - a.start <= 150 for (a, _), (b, _) in itertools.pairwise(windows))
+    values = [np.full((200, 100), n % 2, np.float32) for n in range(len(windows))]
+    joined = _join(list(zip(windows, values, strict=True)), (2000, 100))
+    assert (
+        np.array_equal(joined.min(axis=1), joined.max(axis=1))
+        and joined.min() == 0
+        and joined.max() == 1
+    )
+    assert np.abs(np.diff(joined, axis=0)).max() < 0.05
+
+
+# Inputs
+
+
+def test_every_image_format_gives_the_same_depth(tmp_path, predict):
+    page, folder = draw_page(), tmp_path / "in"
+    folder.mkdir()
+    picture, grey = Image.fromarray(page), Image.fromarray(page).convert("L")
+    clear = Image.fromarray(
+        np.dstack([page, np.where(page.min(2) == 255, 0, 255).astype(np.uint8)])
+    )
+    turned, exif = picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
+    exif[0x0112] = 6  # to be turned by 270 degrees before it is shown
+    for name, image, options in (
+        ("plain.png", picture, {}),
+        ("jpeg.jpeg", picture, {"quality": 95}),
+        ("w.webp", picture, {"lossless": True}),
+        ("t.tiff", picture, {"compression": "tiff_lzw"}),
+        ("grey.png", grey, {}),
+        ("alpha.png", clear, {}),
+        ("cmyk.jpg", picture.convert("CMYK"), {"quality": 95}),
+        ("turned.png", turned, {"exif": exif}),
+        ("deep.png", Image.fromarray(np.asarray(grey, dtype=np.uint16) * 257), {}),
+    ):
+        image.save(folder / name, **options)
+    code, printed = predict(folder, "-o", tmp_path / "out", "--text", "keep")
+    assert code == 0, printed
+    depth = {
+        name: read_depth(tmp_path / "out" / name / "page.png")
+        for name in ("plain", "jpeg", "w", "t", "grey", "alpha", "cmyk", "turned", "deep")
+    }
+    for name, other in (
+        ("w", "plain"),
+        ("t", "plain"),
+        ("alpha", "plain"),
+        ("turned", "plain"),
+        ("deep", "grey"),
+    ):
+        assert np.array_equal(depth[name], depth[other]), name
+    for name in ("jpeg", "cmyk"):
+        assert np.corrcoef(depth[name].ravel(), depth["plain"].ravel())[0, 1] > 0.95, name
+    assert (
+        not np.array_equal(depth["grey"], depth["plain"])
+        and (tmp_path / "out" / "contact_in.jpg").exists()
+    )
+
+
+def test_what_is_written(tmp_path, predict):
+    write_image(tmp_path / "p1.png", draw_page())
+    out = tmp_path / "out"
+    code, printed = predict(
+        tmp_path / "p1.png", "-o", out, "--floats", "--parallax", "--point-cloud"
+    )
+    assert code == 0 and "on cpu" in printed
+    kinds = (".png", ".npy", "_preview.jpg", ".webp", ".ply")
+    expected = {f"p1/frame_{k}{kind}" for k in (1, 2) for kind in kinds}
+    assert files_below(out) == expected | {
+        "contact_pages.jpg",
+        "p1/page.png",
+        "p1/page.npy",
+        "p1/preview.jpg",
+        "p1/made_by.json",
+    }
+    page = read_depth(out / "p1/page.npy")
+    with Image.open(out / "p1/page.png") as image:
+        assert image.mode == "I;16" and set(json.loads(image.info["inverse_depth"])) == {
+            "scale",
+            "offset",
+        }
+    assert np.abs(page - read_depth(out / "p1/page.png")).max() < 1e-4
+    assert (page[:9] == page.min()).all() and (
+        page[12:68, 12:88] > page.min()
+    ).all()  # gutter and first frame
+    rows, columns = np.nonzero(page[:75] > page.min())
+    first = page[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    frame = read_depth(out / "p1/frame_1.npy")
+    assert min(first.shape) > 50 and np.array_equal(
+        first, frame[: first.shape[0], : first.shape[1]]
+    )
+    assert np.percentile(read_depth(out / "p1/frame_2.npy"), (2, 98)) == pytest.approx(
+        (0, 1), abs=1e-5
+    )
+    assert read_image(out / "p1/preview.jpg").shape == (160, 200, 3)
+    with Image.open(out / "p1/frame_1.webp") as animation:
+        assert 20 <= animation.n_frames <= 24 and animation.info["loop"] == 0
+    head, points = (out / "p1/frame_1.ply").read_bytes().split(b"end_header\n", 1)
+    count = int(re.search(rb"element vertex (\d+)", head)[1])
+    assert count == frame.size and len(points) == 15 * count
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_strip_twenty_thousand_pixels_high(tmp_path, predict, whole):
+    strip = np.vstack([draw_page(seed, height=400) for seed in range(50)])
+    write_image(tmp_path / "strip.png", strip)
+    code, printed = predict(
+        tmp_path / "strip.png",
+        "-o",
+        tmp_path / "out",
+        "--text",
+        "keep",
+        *(["--whole-page"] if whole else []),
+        size=32,
+    )
+    assert code == 0, printed
+    depth = read_depth(tmp_path / "out/strip/page.png")
+    assert depth.shape == (20_000, 100) and depth.std() > 0.1
+    frames = list((tmp_path / "out/strip").glob("frame_*.png"))
+    assert len(frames) == 1 if whole else len(frames) > 90
+    assert read_image(tmp_path / "out/strip/preview.jpg").shape[1] > 500  # in columns
+
+
+def test_frames_come_from_the_annotation_beside_the_page(tmp_path, predict):
+    write_image(tmp_path / "p1.png", draw_page())
+    (tmp_path / "p1.txt").write_text("1 0 0 5 5\n8 20 20 60 50\n8 500 0 600 9\n8 0 90 100 140\n")
+    out = tmp_path / "out"
+    code, printed = predict(tmp_path / "p1.png", "-o", out)
+    assert code == 0 and "p1.txt:3: box outside the page" in printed
+    assert {path.name for path in (out / "p1").glob("frame_?.png")} == {
+        "frame_1.png",
+        "frame_3.png",
+    }
+    assert read_depth(out / "p1/frame_1.png").shape == (30, 40)
+    (tmp_path / "p1.txt").write_text("8 0 0 50\n")  # read again, although the image is the same
+    code, printed = predict(tmp_path / "p1.png", "-o", out)
+    assert code == 2 and f"{tmp_path / 'p1.txt'}:1: expected five numbers" in printed
+    assert predict(tmp_path / "p1.png", "-o", out, "--whole-page")[0] == 0
+    assert {path.name for path in (out / "p1").glob("frame_?.png")} == {"frame_1.png"}
+
+
+def test_broken_files_are_reported_and_the_rest_goes_on(tmp_path, predict):
+    folder = tmp_path / "in"
+    write_image(folder / "good.png", draw_page())
+    (folder / "broken.png").write_bytes(as_file(draw_page())[:300])
+    (folder / "text.jpg").write_text("no image")
+    (folder / ".hidden.png").write_text("left out without a word")
+    (tmp_path / "book.cbr").write_text("an archive of another kind")
+    code, printed = predict(
+        folder, tmp_path / "missing.png", tmp_path / "book.cbr", "-o", tmp_path / "out"
+    )
+    assert code == 0 and "depth of 1 pages; 4 left out" in printed and "hidden" not in printed
+    assert all(name in printed for name in ("broken.png", "text.jpg", "missing.png", "book.cbr"))
+    assert not (tmp_path / "out/broken").exists()
+    code, printed = predict(folder / "broken.png", "-o", tmp_path / "none")
+    assert (
+        code == 2 and "nothing could be predicted" in printed and not (tmp_path / "none").exists()
+    )
+
+
+def test_an_animation_that_breaks_off_behind_its_first_image(tmp_path, predict):
+    stream = io.BytesIO()
+    frames = [Image.fromarray(draw_page()).resize((60, 40)).rotate(90 * n) for n in range(3)]
+    frames[0].save(stream, "gif", save_all=True, append_images=frames[1:])
+    whole, folder = stream.getvalue(), tmp_path / "in"
+    folder.mkdir()
+    for cut in range(len(whole) - 1, len(whole) // 2, -1):
+        (folder / "b.gif").write_bytes(whole[:cut])
+        with contextlib.suppress(UserError):
+            read_image(folder / "b.gif")
+            assert image_count(folder / "b.gif") in (1, 2, 3)
+    write_image(folder / "c.png", draw_page())
+    code, printed = predict(folder, "-o", tmp_path / "out")
+    assert code == 0 and (tmp_path / "out/c/page.png").exists(), printed
+
+
+def test_averaged_depth_of_a_page_does_not_know_left_from_right(tmp_path, predict):
+    page = draw_page()
+    write_image(tmp_path / "in" / "p.png", page)
+    write_image(tmp_path / "in" / "q.png", page[:, ::-1])
+    for out, options in (("one", ()), ("many", ("--averaged",))):
+        code, printed = predict(
+            tmp_path / "in",
+            "-o",
+            tmp_path / out,
+            "--whole-page",
+            "--floats",
+            "--text",
+            "keep",
+            *options,
+            size=96,
+        )
+        assert code == 0 and ("64 and 96 and 128 pixels" in printed) == (out == "many")
+    one, many = (
+        [read_depth(tmp_path / out / name / "page.npy") for name in "pq"] for out in ("one", "many")
+    )
+    assert np.abs(many[0] - many[1][:, ::-1]).max() < 1e-3 < np.abs(one[0] - one[1][:, ::-1]).max()
+    assert np.corrcoef(one[0].ravel(), many[0].ravel())[0, 1] > 0.8
+    code, printed = predict(
+        tmp_path / "in",
+        "-o",
+        tmp_path / "many",
+        "--whole-page",
+        "--floats",
+        "--text",
+        "keep",
+        size=96,
+    )
+    assert code == 0 and not np.array_equal(
+        read_depth(tmp_path / "many/p/page.npy"), many[0]
+    )  # made anew
+
+
+def test_of_a_file_of_several_images_the_first_is_read_and_the_rest_told(tmp_path, predict):
+    first, second = Image.fromarray(draw_page()), Image.new("RGB", (90, 90), "red")
+    first.save(tmp_path / "scan.tiff", save_all=True, append_images=[second])
+    code, printed = predict(tmp_path / "scan.tiff", "-o", tmp_path / "out")
+    assert code == 0 and "all but the first of 2 images" in printed
+    assert read_depth(tmp_path / "out/scan/page.png").shape == draw_page().shape[:2]
+
+
+# Archives
+
+
+def write_zip(path: Path, members: dict[str | zipfile.ZipInfo, bytes]) -> Path:
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        warnings.simplefilter("ignore")
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_pages_of_an_archive_in_natural_order(tmp_path, predict):
+    members = {f"ch 1/p{n}.png": as_file(draw_page(n)) for n in (10, 2)}
+    members |= {
+        "./ch 1//p3.png": members["ch 1/p2.png"],
+        "./ch 1/p3.txt": b"8 20 20 70 50\n",
+    }  # spelled in another way
+    members |= {
+        "ch 1/p2.txt": b"8 20 20 60 50\n",
+        "__MACOSX/ch 1/._p2.png": b"?",
+        "ComicInfo.xml": b"<x/>",
+    }
+    write_zip(tmp_path / "book.cbz", members)
+    found, problems = pages.find_pages([tmp_path / "book.cbz"], tmp_path / "out")
+    assert [page.name for page in found["book"]] == [
+        "book/ch 1/p2",
+        "book/ch 1/p3",
+        "book/ch 1/p10",
+    ] and not problems
+    assert predict(tmp_path / "book.cbz", "-o", tmp_path / "out")[0] == 0
+    assert read_depth(tmp_path / "out/book/ch 1/p2/frame_1.png").shape == (30, 40)
+    assert read_depth(tmp_path / "out/book/ch 1/p3/frame_1.png").shape == (30, 50)
+    assert (tmp_path / "out/book/ch 1/p10/page.png").exists() and (
+        tmp_path / "out/contact_book.jpg"
+    ).exists()
+
+
+def symlink() -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo("link.png")
+    info.create_system, info.external_attr = 3, 0o120777 << 16
+    return info
+
+
+PAGE = as_file(draw_page())
+BAD = {
+    "outside": ({"../../escaped.png": PAGE}, "leads out of the archive"),
+    "inside outside": ({"a/../../../escaped.png": PAGE}, "leads out of the archive"),
+    "backslashes": ({"..\\escaped.png": PAGE}, "leads out of the archive"),
+    "absolute": ({"/escaped.png": PAGE}, "leads out of the archive"),
+    "drive": ({"C:\\escaped.png": PAGE}, "leads out of the archive"),
+    "link": ({symlink(): b"/etc/passwd"}, "symbolic link"),
+    "entries": ({f"{n}.png": b"" for n in range(10_000)}, "1000. entries"),
+    "bomb": ({"p.png": bytes(20_000_000)}, "20000000 bytes"),
+    "no images": ({"readme.txt": b"hello"}, "expected images"),
+}
+
+
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_bad_archives_are_refused_and_the_rest_goes_on(tmp_path, predict, as_folder):
+    folder, out = tmp_path / "in", tmp_path / "deep/er/out"
+    folder.mkdir()
+    for name, (members, _) in BAD.items():
+        write_zip(
+            folder / f"{name}.cbz", {"ok.png": PAGE} | members if name != "no images" else members
+        )
+    (folder / "cut.cbz").write_bytes(PAGE)
+    damaged = bytearray(
+        write_zip(folder / "damaged.cbz", {"bad.png": PAGE, "ok.png": PAGE}).read_bytes()
+    )
+    damaged[60:160] = bytes(100)
+    (folder / "damaged.cbz").write_bytes(damaged)
+    before = files_below(tmp_path)
+    inputs = [folder] if as_folder else sorted(folder.glob("*.cbz"))
+    code, printed = predict(*inputs, "-o", out, "--whole-page", size=32)
+    assert code == 0, printed
+    for name, (_, message) in BAD.items():
+        assert re.search(rf"{re.escape(name)}\.cbz: .*{message}", printed), (name, printed)
+    assert "cut.cbz: refused" in printed and "damaged.cbz/bad.png" in printed
+    written = files_below(tmp_path) - before
+    assert written and all(name.startswith("deep/er/out/") for name in written)
+    assert {path.parent.name for path in out.rglob("page.png")} == {"ok"}  # of damaged.cbz alone
+    assert (
+        predict(folder / "bomb.cbz", "-o", tmp_path / "none")[0] == 2
+        and not (tmp_path / "none").exists()
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "options", "message"),
+    [
+        ([300 << 20], {}, "would unpack"),
+        ([250 << 20] * 20, {}, "in all"),
+        ([9], {"flag_bits": 1}, "encrypted"),
+        ([9], {"compress_type": zipfile.ZIP_LZMA}, "deflate"),
+    ],
+)
+def test_sizes_and_methods_of_members_are_checked_before_any_is_read(sizes, options, message):
+    members = [zipfile.ZipInfo(f"{n}.png") for n in range(len(sizes))]
+    for member, size in zip(members, sizes, strict=True):
+        member.file_size, member.compress_size = size, size // 2
+        for name, value in options.items():
+            setattr(member, name, value)
+    with pytest.raises(UserError, match=message):
+        pages.check_members(members)
+
+
+def test_a_member_that_lies_about_its_size_is_a_broken_page(tmp_path):
+    path = write_zip(tmp_path / "a.cbz", {"p.png": bytes(50_000)})
+    content = path.read_bytes().replace((50_000).to_bytes(4, "little"), (500).to_bytes(4, "little"))
+    path.write_bytes(content)
+    [page] = pages.find_pages([path], tmp_path / "out")[0]["a"]
+    with pytest.raises(zipfile.BadZipFile):
+        page.read()
+
+
+# Runs
+
+
+def test_what_is_done_is_not_done_again_unless_something_changed(tmp_path, predict):
+    write_image(tmp_path / "in/p1.png", draw_page(1))
+    out, result = tmp_path / "out", tmp_path / "out/p1/page.png"
+    command = (tmp_path / "in", "-o", out, "--text", "keep")
+
+    def predicted(*arguments) -> bool:
+        before = result.stat().st_mtime_ns if result.exists() else 0
+        assert predict(*arguments)[0] == 0
+        return result.stat().st_mtime_ns != before
+
+    assert "would read" in predict(*command, "--dry-run")[1] and not out.exists()
+    assert predicted(*command) and not predicted(*command)
+    assert (
+        predicted(*command, "--restart")
+        and predicted(*command, "--whole-page")
+        and predicted(*command)
+    )
+    assert predicted(*command, "--floats") and not predicted(
+        *command
+    )  # more files than asked for are no harm
+    write_image(tmp_path / "in/p1.png", draw_page(2))
+    assert predicted(*command)
+    (out / "p1/made_by.json").write_text("{")  # a run that was killed
+    assert predicted(*command)
+
+
+def test_pages_of_one_name_do_not_overwrite_each_other(tmp_path, predict):
+    paths = [tmp_path / "a/p1.png", tmp_path / "b/p1.png", tmp_path / "b/P1.jpg"]
+    for seed, path in enumerate(paths):
+        write_image(path, draw_page(seed))
+    out = tmp_path / "out"
+    assert predict(*paths[:2], "-o", out, "--text", "keep")[0] == 0
+    first = [read_depth(out / name / "page.png") for name in ("p1", "p1-2")]
+    assert (
+        predict(paths[2], paths[1], "-o", out, "--text", "keep")[0] == 0
+    )  # in a later run, in another order
+    assert {path.parent.name for path in out.rglob("page.png")} in (
+        {"p1", "p1-2", "P1"},
+        {"p1", "p1-2", "P1-3"},
+    )
+    second = [read_depth(out / name / "page.png") for name in ("p1", "p1-2")]
+    assert all(map(np.array_equal, first, second)) and not np.array_equal(*first)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "nothing"], "depth model 'nothing'"),
+        (["--batch-size", "0"], "--batch-size from 1"),
+        (["--model", "."], "expected an existing file or one of"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_named(tmp_path, predict, arguments, message):
+    write_image(tmp_path / "p1.png", draw_page())
+    code, printed = predict(tmp_path / "p1.png", "-o", tmp_path / "out", *arguments)
+    assert code == 2 and message in printed and not (tmp_path / "out").exists()
+
+
+# Views
+
+
+def test_near_points_move_most_and_hide_what_is_behind():
+    image = np.zeros((100, 160, 3), np.uint8)
+    image[:, :, 2] = np.linspace(50, 200, 160)  # a far wall, and a near red square
+    image[40:60, 70:90] = (255, 0, 0)
+    depth = np.zeros((100, 160), np.float32)
+    depth[40:60, 70:90] = 1
+    views = parallax(image, depth, steps=4)
+    centres = [np.argwhere(view[..., 0] > 128).mean(axis=0) for view in views]
+    sizes = [(view[..., 0] > 128).sum() for view in views]
+    assert 4 < centres[0][1] - centres[2][1] < 7 and 1 < centres[1][0] - centres[3][0] < 4
+    assert max(sizes) < 1.15 * 400 and min(sizes) > 0.85 * 400  # neither torn nor smeared
+    for view in views:
+        wall = view[..., 0] < 128
+        assert view[wall][:, 0].max() < 100 and view[wall][:, 2].min() > 30  # the holes are wall
+
+
+def test_point_cloud_is_a_pyramid_of_sight(tmp_path):
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    depth = np.zeros((4, 6), np.float32)
+    depth[0, 0] = 1
+    write_points(tmp_path / "frame.ply", image, depth)
+    head, content = (tmp_path / "frame.ply").read_bytes().split(b"end_header\n", 1)
+    assert head.startswith(
+        b"ply\nformat binary_little_endian 1.0\nelement vertex 24\nproperty float x\n"
+    )
+    points = np.frombuffer(content, [("xyz", "<f4", 3), ("rgb", "u1", 3)])
+    assert np.array_equal(points["rgb"], image.reshape(-1, 3))
+    assert points["xyz"][0, 2] == pytest.approx(-1) and points["xyz"][1:, 2] == pytest.approx(
+        -FARTHEST
+    )
+    assert (
+        points["xyz"][0, 0] < 0 < points["xyz"][0, 1]
+        and points["xyz"][-1, 1] < 0 < points["xyz"][-1, 0]
+    )
+
+
+def test_names_of_dots_stay_inside_the_output(tmp_path):
+    """The stem of `...png` is `..`: a name that would lead out of the output folder."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "...png", "png")
+    with zipfile.ZipFile(folder / "...cbz", "w") as archive:
+        archive.write(folder / "...png", "1.png")
+    sheets, problems = pages.find_pages([folder / "...png", folder / "...cbz"], tmp_path / "out")
+    names = [page.name for sheet in sheets.values() for page in sheet]
+    assert not problems and names == ["page", "page/1"]

@@ -1,0 +1,534 @@
+"""The training loop: exact resumption, what it writes, what it refuses, and several processes as
+one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from torch import nn
+from torch.utils.data import Dataset
+
+from comics_depth.images import read_image
+from comics_depth.training.devices import resolved_precision
+from comics_depth.training.loop import Diverged, _restore, fit
+from comics_depth.training.run import Run, finished_run, read_metrics
+from common.errors import UserError
+from common.files import file_hash, read_json
+from models.checkpoints import load_network, save_checkpoint
+from models.objectives import CycleGAN, ImagePool, TextAreas
+
+torch.set_num_threads(1)
+ROOT = Path(__file__).parents[2]
+
+
+class Line:
+    """y = a x + b, with dropout so that the global random state counts, and a counter as further
+    state."""
+
+    def __init__(self, lr=0.1):
+        torch.manual_seed(0)
+        self.networks = nn.ModuleDict({"line": nn.Sequential(nn.Dropout(0.1), nn.Linear(2, 1))})
+        self.frozen = nn.ModuleDict({"scale": nn.Linear(1, 1)})
+        self.optimizers = {"line": torch.optim.Adam(self.networks["line"].parameters(), lr)}
+        self.architecture = {"line": {"kind": "line"}}
+        self.batches = 0
+
+    def steps(self, batch):
+        assert self.networks.training and not self.frozen.training
+        self.batches += 1
+        error = self.networks["line"](batch["x"])[:, 0] - batch["y"]
+        yield "line", {"squared": error.square().mean(), "absolute": 0.5 * error.abs().mean()}
+
+    def state(self):
+        return {"batches": self.batches}
+
+    def load_state(self, state):
+        self.batches = state["batches"]
+
+
+def Smooth():
+    """The line without dropout, whose masks differ with the size of the batch."""
+    objective = Line()
+    objective.networks["line"][0].p = 0.0
+    return objective
+
+
+class Points(Dataset):
+    """Noisy points that differ from epoch to epoch; `fails` at one (epoch, number of samples read
+    in it)."""
+
+    def __init__(self, count=8, fails=None, error=KeyboardInterrupt, value=None):
+        self.count, self.fails, self.error, self.value, self.epoch, self.read = (
+            count,
+            fails,
+            error,
+            value,
+            0,
+            0,
+        )
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        self.read += 1
+        if self.fails and (self.epoch, self.read) >= self.fails:
+            if self.value is None:
+                raise self.error("stopped")
+            return {"x": torch.zeros(2), "y": torch.tensor(self.value)}
+        self.read %= self.count
+        x = torch.randn(2, generator=torch.Generator().manual_seed(1000 * self.epoch + index))
+        return {"x": x, "y": 3 * x[0] - x[1] + 1}
+
+
+class Domains(Points):
+    def __getitem__(self, index):
+        super().__getitem__(index)
+        noise = torch.Generator().manual_seed(1000 * self.epoch + index)
+        return {
+            domain: {"image": torch.rand(3, 32, 32, generator=noise)}
+            for domain in ("natural", "comics")
+        }
+
+
+def cyclegan(pool=3):
+    torch.manual_seed(0)
+    objective = CycleGAN({"features": 2, "blocks": 1}, 1e-3, 0.5)
+    objective.pools = {
+        name: ImagePool(pool) for name in objective.pools
+    }  # soon full: past fakes are shown
+    return objective
+
+
+def train(folder, make=Line, data=None, **options):
+    """fit, with the sum of the weights as validation; `options` that fit does not know go to the
+    run."""
+    objective = make()
+    run = Run(
+        folder, {name: options.pop(name) for name in ("restart", "lr", "tag") if name in options}
+    )
+    network = next(iter(objective.networks))
+
+    def validate(device):
+        return {"weight": float(sum(p.sum() for p in objective.networks[network].parameters()))}
+
+    options = {"epochs": 4, "batch_size": 2, "validate": validate, "monitor": "weight", **options}
+    data = data if data is not None else (Domains(6) if "cyclegan" in make.__name__ else Points())
+    records = fit(objective, data, run, workers=0, **options)
+    return objective, records
+
+
+def told(folder):
+    """Records without what may differ between runs."""
+    return [
+        {k: v for k, v in record.items() if k not in ("seconds", "finished")}
+        for record in read_metrics(folder)
+    ]
+
+
+def same(one, other):
+    """Whether two checkpoints hold the same values, bit by bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+def checkpoint(folder, name="last"):
+    return torch.load(folder / f"{name}.pt", weights_only=True)
+
+
+# Resumption
+@pytest.mark.parametrize("make", [Line, cyclegan])
+def test_two_epochs_and_two_more_are_four(tmp_path, make):
+    _, whole = train(tmp_path / "whole", make)
+    train(tmp_path / "parts", make, epochs=2)
+    objective, resumed = train(tmp_path / "parts", make)
+    assert (
+        [record["epoch"] for record in whole]
+        == [record["epoch"] for record in resumed]
+        == [1, 2, 3, 4]
+    )
+    assert told(tmp_path / "whole") == told(tmp_path / "parts")
+    for name in ("last", "best"):
+        assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "parts", name))
+    assert same(dict(objective.networks.state_dict()), dict(objective.networks.state_dict()))
+    if make is cyclegan:
+        assert len(checkpoint(tmp_path / "parts")["state"][0]["comics"]) == 3
+    else:
+        assert checkpoint(tmp_path / "parts")["state"] == [{"batches": 16}]
+
+
+@pytest.mark.parametrize("make", [Line, cyclegan])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_a_run_killed_inside_an_epoch_goes_on_as_if_it_had_not_been(tmp_path, make, error):
+    kind = Points if make is Line else Domains
+    train(tmp_path / "whole", make, schedule="linear")
+    with pytest.raises(error):
+        train(
+            tmp_path / "killed",
+            make,
+            kind(8 if kind is Points else 6, fails=(3, 4), error=error),
+            schedule="linear",
+        )
+    assert [record["epoch"] for record in read_metrics(tmp_path / "killed")] == [1, 2]
+    assert checkpoint(tmp_path / "killed")["epoch"] == 2
+    with pytest.raises(UserError, match="not finished; run first: the command"):
+        finished_run(tmp_path / "killed", "the command")
+    train(tmp_path / "killed", make, schedule="linear")
+    assert told(tmp_path / "whole") == told(tmp_path / "killed")
+    for name in ("last", "best"):
+        assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "killed", name))
+    assert not [path for path in (tmp_path / "killed").rglob("*") if ".partial" in path.name]
+
+
+def test_every_process_gets_its_own_pool_back(tmp_path):
+    train(tmp_path, cyclegan, epochs=1)
+    saved = checkpoint(tmp_path)
+    saved["state"].append({name: pool[:1] for name, pool in saved["state"][0].items()})
+    for rank, images in ((0, 3), (1, 1), (2, 3)):  # also where there are more processes than before
+        objective = cyclegan()
+        _restore(objective, saved, rank)
+        assert [len(pool.images) for pool in objective.pools.values()] == [images] * 2
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path):
+    train(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "killed", data=Points(fails=(1, 5)))
+    assert [path.name for path in (tmp_path / "killed").iterdir()] == ["config.json"]
+    train(tmp_path / "killed")
+    assert same(checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "killed"))
+
+
+def test_a_run_killed_between_record_and_checkpoint_does_the_epoch_again(tmp_path):
+    train(tmp_path / "whole")
+    train(tmp_path / "killed", epochs=3)
+    before = (tmp_path / "killed/last.pt").read_bytes()
+    train(tmp_path / "killed")
+    (tmp_path / "killed/last.pt").write_bytes(
+        before
+    )  # the record of epoch 4 is there, its weights are not
+    train(tmp_path / "killed")
+    assert told(tmp_path / "whole") == told(tmp_path / "killed")
+    for name in ("last", "best"):
+        assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "killed", name))
+
+
+def test_a_finished_run_does_nothing_and_says_so(tmp_path, capsys):
+    _, records = train(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    data = Points(fails=(0, 0))
+    assert train(tmp_path, data=data)[1] == records
+    assert "finished (4 epochs); nothing to do (--restart redoes it)" in capsys.readouterr().out
+    assert data.read == 0
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert finished_run(tmp_path, "") == tmp_path / "best.pt"
+    (tmp_path / "best.pt").unlink()
+    assert finished_run(tmp_path, "") == tmp_path / "last.pt"
+    with pytest.raises(
+        UserError, match=r"absent: this run does not exist; run first: python x\.py --train"
+    ):
+        finished_run(tmp_path / "absent", "python x.py --train")
+
+
+def test_a_finished_run_whose_networks_were_thrown_away_is_not_trained_again(tmp_path, capsys):
+    _, records = train(tmp_path)
+    save_checkpoint(tmp_path / "last.pt", {"epoch": 4})  # as a sweep of learning rates does
+    (tmp_path / "best.pt").unlink()
+    assert train(tmp_path, data=Points(fails=(0, 0)))[1] == records
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_other_options_are_an_error_that_names_them(tmp_path):
+    train(tmp_path, epochs=1, lr=0.1)
+    before = (tmp_path / "last.pt").read_bytes()
+    with pytest.raises(
+        UserError,
+        match=r"other options \(lr: 0.1 there, 0.2 now\).*--restart.*--tag NAME keeps both",
+    ):
+        train(tmp_path, epochs=1, lr=0.2)
+    with pytest.raises(UserError, match="tag: None there, new now"):
+        train(tmp_path, epochs=1, lr=0.1, tag="new")
+    assert (tmp_path / "last.pt").read_bytes() == before
+
+
+def test_another_input_file_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "teacher.pt").write_text("one")
+    inputs = {"teacher": tmp_path / "teacher.pt"}
+    Run(tmp_path / "run", {}, inputs).open()
+    assert read_json(tmp_path / "run/config.json")["inputs"] == {
+        "teacher": file_hash(tmp_path / "teacher.pt")
+    }
+    Run(
+        tmp_path / "run",
+        {"workers": 3, "dry_run": True, "restart": False, "data_root": Path("elsewhere")},
+        inputs,
+    ).open()
+    (tmp_path / "teacher.pt").write_text("two")
+    with pytest.raises(UserError, match=r"other inputs \(teacher: "):
+        Run(tmp_path / "run", {}, inputs).open()
+
+
+def test_restart_starts_over(tmp_path):
+    train(tmp_path, epochs=2, lr=0.1)
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "old.jpg").touch()
+    train(tmp_path, epochs=3, lr=0.2, restart=True)
+    assert [record["epoch"] for record in read_metrics(tmp_path)] == [1, 2, 3]
+    assert not (tmp_path / "samples").exists() and read_json(tmp_path / "config.json")[
+        "options"
+    ] == {"lr": 0.2}
+
+
+# What is written
+def test_one_record_an_epoch_with_means_over_its_batches(tmp_path):
+    objective = Line()
+    seen = []
+    ask = objective.steps
+
+    def steps(batch):
+        for name, losses in ask(batch):
+            seen.append({term: float(value.detach()) for term, value in losses.items()})
+            yield name, losses
+
+    objective.steps = steps
+    pictures = iter(np.full((2, 4, 4, 3), [[[[9]]], [[[200]]]], np.uint8))
+    records = fit(
+        objective,
+        Points(7),
+        Run(tmp_path, {}),
+        epochs=2,
+        batch_size=3,
+        workers=0,
+        pictures=lambda device: next(pictures),
+    )
+    assert [
+        json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
+    ] == records
+    assert [record["step"] for record in records] == [
+        2,
+        4,
+    ]  # two whole batches of 3 an epoch, the 7th sample waits
+    assert [record["finished"] for record in records] == [False, True]
+    for epoch, record in enumerate(records):
+        part = seen[2 * epoch : 2 * epoch + 2]
+        for term in ("squared", "absolute"):
+            assert record[f"line/{term}"] == pytest.approx(
+                np.mean([losses[term] for losses in part])
+            )
+        assert record["curve"] == pytest.approx([sum(losses.values()) for losses in part], rel=1e-5)
+    samples = sorted((tmp_path / "samples").iterdir())
+    assert [path.name for path in samples] == ["epoch_0001.jpg", "epoch_0002.jpg"]
+    assert read_image(samples[1])[0, 0].tolist() == [200] * 3
+    assert set(read_json(tmp_path / "config.json")["versions"]) == {"python", "torch"}
+
+
+@pytest.mark.parametrize(("larger", "best"), [(True, 3), (False, 2)])
+def test_best_is_the_first_best_epoch_by_the_monitor(tmp_path, larger, best):
+    values, weights = iter([0.5, 0.2, 0.8, 0.8, 0.2]), []
+    objective = Line()
+
+    def validate(device):
+        assert not objective.networks.training and not torch.is_grad_enabled()
+        weights.append(
+            {key: value.clone() for key, value in objective.networks["line"].state_dict().items()}
+        )
+        return {"score": next(values), "other": -1.0}
+
+    fit(
+        objective,
+        Points(),
+        Run(tmp_path, {}),
+        epochs=5,
+        batch_size=4,
+        workers=0,
+        validate=validate,
+        monitor="score",
+        larger_is_better=larger,
+    )
+    kept = checkpoint(tmp_path, "best")
+    assert kept["epoch"] == best and kept["score"] == (0.8 if larger else 0.2)
+    assert same(kept["networks"]["line"], weights[best - 1])
+    assert same(checkpoint(tmp_path)["networks"]["line"], weights[-1])
+    assert [record["score"] for record in read_metrics(tmp_path)] == [0.5, 0.2, 0.8, 0.8, 0.2]
+
+
+def test_without_a_monitor_there_is_no_best(tmp_path):
+    train(tmp_path, monitor=None, epochs=1)
+    assert (
+        not (tmp_path / "best.pt").exists() and finished_run(tmp_path, "") == tmp_path / "last.pt"
+    )
+
+
+def test_networks_come_back_from_checkpoints(tmp_path):
+    objective, _ = train(tmp_path, cyclegan, epochs=1)
+    for name in objective.networks:
+        network = load_network(tmp_path / "last.pt", name)
+        assert same(dict(network.state_dict()), dict(objective.networks[name].state_dict()))
+        assert not network.training and not any(p.requires_grad for p in network.parameters())
+
+
+# Learning
+def rates_of(folder, **options):
+    """Learning rate at every step."""
+    objective, rates = Line(lr=0.1), []
+    step = objective.optimizers["line"].step
+
+    def recorded(*args, **kwargs):
+        rates.append(objective.optimizers["line"].param_groups[0]["lr"])
+        return step(*args, **kwargs)
+
+    objective.optimizers["line"].step = recorded
+    fit(objective, Points(), Run(folder, {}), batch_size=4, workers=0, **options)
+    return rates
+
+
+def test_schedules(tmp_path):
+    assert rates_of(tmp_path / "constant", epochs=3) == [0.1] * 6
+    # 8 steps: full until half of them are done, then 2 (1 - share done)
+    linear = [0.1] * 5 + [0.1 * 2 * (1 - share) for share in (5 / 8, 6 / 8, 7 / 8)]
+    assert rates_of(tmp_path / "linear", epochs=4, schedule="linear") == pytest.approx(linear)
+
+
+def test_the_loop_learns(tmp_path):
+    _, records = train(tmp_path, Smooth, Points(64), epochs=10)
+    assert records[-1]["line/squared"] < 0.02 * records[0]["line/squared"]
+
+
+def test_seed_and_epoch_decide_the_order(tmp_path):
+    orders = {}
+    for run, seed in enumerate((0, 0, 1)):
+        data, order, objective = Points(), [], Line()
+        ask = objective.steps
+        objective.steps = lambda batch, ask=ask, order=order: (
+            order.extend(batch["y"].tolist()),
+            ask(batch),
+        )[1]
+        fit(
+            objective,
+            data,
+            Run(tmp_path / str(run), {}),
+            epochs=1,
+            batch_size=2,
+            workers=0,
+            seed=seed,
+        )
+        assert orders.setdefault(seed, order) == order
+        torch.manual_seed(99)
+    assert sorted(orders[0]) == sorted(orders[1]) and orders[0] != orders[1]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path, value):
+    with pytest.raises(Diverged, match="no longer finite in epoch 2; try a lower --lr"):
+        train(tmp_path, data=Points(fails=(2, 3), value=value))
+    assert [record["epoch"] for record in read_metrics(tmp_path)] == [1]
+    assert checkpoint(tmp_path)["epoch"] == 1
+
+
+def test_a_batch_is_never_larger_than_the_data(tmp_path):
+    objective = TextAreas(2, 1e-3)
+
+    class Frames(Points):
+        def __getitem__(self, index):
+            return {"image": torch.rand(3, 16, 16), "text_mask": torch.zeros(1, 16, 16)}
+
+    (record,) = fit(objective, Frames(3), Run(tmp_path, {}), epochs=1, batch_size=16, workers=0)
+    assert record["step"] == 1
+    assert int(checkpoint(tmp_path)["networks"]["text"]["down.0.1.num_batches_tracked"]) == 1
+
+
+def test_precision():
+    assert [resolved_precision(name) for name in ("no", "bf16", "fp16")] == ["no", "bf16", "fp16"]
+    assert resolved_precision("auto") in ("no", "bf16")
+
+
+def test_half_precision_trains_too(tmp_path):
+    AcceleratorState._reset_state()  # accelerate takes one precision a process
+    _, records = train(tmp_path, cyclegan, epochs=1, precision="bf16")
+    assert np.isfinite(records[0]["generators/cycle"])
+    assert (
+        checkpoint(tmp_path)["networks"]["natural2comics"]["head.1.weight"].dtype == torch.float32
+    )
+    AcceleratorState._reset_state()
+
+
+def test_a_checkpoint_is_replaced_as_a_whole(tmp_path):
+    save_checkpoint(tmp_path / "last.pt", {"a": 1})
+    with pytest.raises((AttributeError, TypeError, RuntimeError, Exception), match="pickle"):
+        save_checkpoint(tmp_path / "last.pt", {"a": lambda: 0})
+    assert checkpoint(tmp_path) == {"a": 1} and len(list(tmp_path.iterdir())) == 1
+
+
+# Several processes
+TWO = """
+import sys
+from pathlib import Path
+import torch
+sys.path[:0] = [{root!r}, {tests!r}]
+import test_training
+torch.set_num_threads(1)
+for restart in (False, True):
+    for make in (test_training.Smooth, test_training.large_pool_cyclegan):
+        test_training.train(Path(sys.argv[1]) / make.__name__, make, epochs=2, restart=restart)
+"""
+
+
+def large_pool_cyclegan():
+    """As long as the pool is not full, past fakes do not depend on who holds them."""
+    return cyclegan(pool=50)
+
+
+@pytest.mark.skipif(
+    not torch.distributed.is_available() or not torch.distributed.is_gloo_available(),
+    reason="this torch has no gloo",
+)
+def test_two_processes_are_one(tmp_path):
+    script = tmp_path / "two.py"
+    script.write_text(TWO.format(root=str(ROOT), tests=str(Path(__file__).parent)))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc_per_node",
+            "2",
+            "--standalone",
+            str(script),
+            str(tmp_path / "two"),
+        ],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for make, tolerance in ((Smooth, 1e-6), (large_pool_cyclegan, 1e-5)):
+        name = make.__name__
+        train(tmp_path / "one" / name, make, epochs=2)
+        one, two = checkpoint(tmp_path / "one" / name), checkpoint(tmp_path / "two" / name)
+        assert one["epoch"] == two["epoch"] == 2
+        assert (len(one["state"]), len(two["state"])) == (1, 2)  # image pools of every process
+        for network, weights in one["networks"].items():
+            for key, value in weights.items():
+                assert torch.allclose(value, two["networks"][network][key], atol=tolerance), (
+                    name,
+                    network,
+                    key,
+                )
+        records = read_metrics(tmp_path / "one" / name), read_metrics(tmp_path / "two" / name)
+        assert [len(part) for part in records] == [2, 2]
+        for mine, theirs in zip(*records, strict=True):
+            for key in mine.keys() - {"seconds", "curve", "weight"}:
+                assert mine[key] == pytest.approx(theirs[key], rel=1e-4)
+    assert done.stdout.count("samples, 2 epochs") == 4  # one process speaks
