@@ -5,26 +5,12 @@ import argparse
 import shlex
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from comics_depth.paths import Layout
 from common.errors import UserError
-
-
-def run_main(main: Callable[[], None]) -> None:
-    """Runs a script's main: a UserError becomes one line and exit code 2, Ctrl-C one line and exit
-    code 130."""
-    try:
-        return main()
-    except KeyboardInterrupt:
-        message, code = "interrupted; run the same command again to go on", 130
-    except UserError as error:
-        message, code = f"error: {error}", 2
-    print(message, file=sys.stderr)
-    sys.exit(code)
-
 
 # preset -> stage -> option -> value
 PRESETS: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
@@ -129,56 +115,55 @@ FITTING = (
     "precision",
 )  # of these, what training.fit takes
 MODELS = ("teacher", "depth_model", "depth_weights")
-# name -> (function of the options, what it does)
-Actions = dict[str, tuple[Callable[[argparse.Namespace], None], str]]
+
+
+class ModelSource(NamedTuple):
+    """What models.depth_model.depth_model makes a depth model from."""
+
+    name: str
+    weights: Path | None = None
 
 
 def command_line(
-    description: str, examples: str, *names: str, actions: Actions | None = None
+    description: str,
+    examples: str,
+    *names: str,
+    actions: dict[str, str | None] | None = None,
 ) -> argparse.ArgumentParser:
-    """A parser with the options every command has (--data-root, --runs-root, --preset, --dry-run),
-    those of OPTIONS that are named, and for each action --its_name or the initials of its words (an
-    action without a help text has an option of another kind, which the script adds); `examples` are
-    commands to paste, one a line."""
+    """A parser with the options every command has (--data-root, --runs-root, --preset, --dry-run)
+    and those of OPTIONS that are named.
+
+    actions: name -> help of what the command can do, --its_name or the initials of its words (None:
+    the script adds an option of another kind). examples: commands to paste, one a line."""
     parser = argparse.ArgumentParser(
         description=description,
         epilog="examples:\n" + examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    group = parser.add_argument_group(
-        "options", "left out, an option takes its value from the preset"
-    )
-    group.add_argument(
-        "--preset", choices=tuple(PRESETS), default="paper", help="table of values (default: paper)"
-    )
-    group.add_argument(
-        "--data-root", type=Path, help="datasets and predictions (paper: data, demo: data/demo)"
-    )
-    group.add_argument(
+    group = parser.add_argument_group("options", "left out, an option takes its preset's value")
+    add = group.add_argument
+    add("--preset", choices=tuple(PRESETS), default="paper", help="values (default: paper)")
+    add("--data-root", type=Path, help="datasets and predictions (paper: data, demo: data/demo)")
+    add(
         "--runs-root",
         type=Path,
         help="trained networks and tables (paper: models/trained, others: models/trained/PRESET)",
     )
-    group.add_argument("--dry-run", action="store_true", help="say what would run, and do nothing")
+    add("--dry-run", action="store_true", help="say what would run, and do nothing")
     for name in names:
-        group.add_argument("--" + name.replace("_", "-"), **OPTIONS[name])
-    for name, (_, text) in (actions or {}).items():
-        spelled = dict.fromkeys(
-            (f"--{name}", f"--{name.replace('_', '-')}")
-        )  # one where they are the same
+        add("--" + name.replace("_", "-"), **OPTIONS[name])
+    for name, text in (actions or {}).items():
+        text = text[1] if isinstance(text, tuple) else text
+        # one spelling where the two are the same
+        spelled = dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}"))
         if text:
-            parser.add_argument(
-                "-" + "".join(word[0] for word in name.split("_")),
-                *spelled,
-                action="store_true",
-                help=text,
-            )
+            short = "-" + "".join(word[0] for word in name.split("_"))
+            parser.add_argument(short, *spelled, action="store_true", help=text)
     return parser
 
 
 def preset_values(preset: str, stage: str) -> dict[str, Any]:
-    """Option -> value of a stage in a preset. Raises UserError if the preset does not have the
-    stage."""
+    """Option -> value of a stage in a preset. Raises UserError if the preset has no such stage."""
     stages = PRESETS[preset]
     translation = stages["translation"] if stage in ("natural2comics", "add_text") else {}
     if stage not in stages and not translation:
@@ -188,9 +173,9 @@ def preset_values(preset: str, stage: str) -> dict[str, Any]:
 
 
 def apply_preset(args: argparse.Namespace, stage: str = "common") -> argparse.Namespace:
-    """Sets every option that was left out to its value in the preset, and `args.layout`. Options a
-    stage does not know stay None. Raises UserError for a missing data root or a stage that the
-    preset does not have."""
+    """Sets every option that was left out to its value in the preset, and `args.layout`. Options
+    that a stage does not know stay None. Raises UserError for a missing data root or a stage that
+    the preset does not have."""
     values = preset_values(args.preset, stage)
     if args.data_root is None and "data_root" not in values:
         raise UserError(
@@ -201,18 +186,15 @@ def apply_preset(args: argparse.Namespace, stage: str = "common") -> argparse.Na
         "--data-root": args.data_root,
         "--runs-root": args.runs_root,
     }
-    repeat = "".join(
-        f" {option} {shlex.quote(str(value))}" for option, value in given.items() if value
-    )
+    repeat = "".join(f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value)
     for name, value in values.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
     for name in ("epochs", "batch_size", "image_size"):
         if (value := getattr(args, name, None)) is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')}: expected 1 or more, found {value}")
-    args.layout = Layout(
-        Path(args.data_root), Path(args.runs_root), repeat, getattr(args, "tag", None)
-    )
+    tag = getattr(args, "tag", None)
+    args.layout = Layout(Path(args.data_root), Path(args.runs_root), repeat, tag)
     return args
 
 
@@ -221,25 +203,52 @@ def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: getattr(args, name) for name in names}
 
 
-def model_source(args: argparse.Namespace, role: str) -> tuple[str, Path | None]:
-    """(name, weights) for models.depth.depth_model; the name of a network in this repository as its
-    file, so that runs record its hash. role: teacher or depth_model; --depth-weights belongs to the
-    depth model, and to the teacher where both are the same model. Raises UserError if there is
-    none."""
+def model_source(args: argparse.Namespace, role: str) -> ModelSource:
+    """The teacher or depth model that was asked for; --depth-weights belongs to the depth model,
+    and to the teacher where both are the same. Raises UserError if there is none."""
     name = getattr(args, role)
     if name is None:
         raise UserError(
-            f"--preset {args.preset} needs --{role.replace('_', '-')}: " + OPTIONS[role]["help"]
+            f"--preset {args.preset} needs --{role.replace('_', '-')}: {OPTIONS[role]['help']}"
         )
-    return name, (
-        args.depth_weights if role == "depth_model" or args.teacher == args.depth_model else None
-    )
+    own = role == "depth_model" or args.teacher == args.depth_model
+    return ModelSource(name, args.depth_weights if own else None)
 
 
+class Step(NamedTuple):
+    """An action of a script: `run` does it; it reads and writes the paths (--dry-run says so)."""
+
+    run: Callable[[], Any]
+    reads: Sequence[Path]
+    writes: Sequence[Path]
+
+
+def run_steps(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, steps: dict[str, Step]
+) -> None:
+    """Runs the steps that were asked for, in the order of the table, or says under --dry-run what
+    they would read and write. Ends with the parser's error if none was asked for."""
+    chosen = [name for name in steps if getattr(args, name)]
+    if not chosen:
+        listed = ", ".join(f"--{name}" for name in steps)
+        parser.error(f"nothing to do: choose one or more of {listed}")
+    for name in chosen:
+        step = steps[name]
+        if not args.dry_run:
+            step.run()
+            continue
+        print(f"--{name}")
+        for path in step.reads:
+            print(f"  would read   {path}" + ("" if path.exists() else "  (missing)"))
+        for path in step.writes:
+            print(f"  would write  {path}")
+
+
+# Still here until the last script has its steps.
 def run_actions(
     parser: argparse.ArgumentParser,
     args: argparse.Namespace,
-    actions: Actions,
+    actions: dict,
     **paths: tuple[list[Path], list[Path]],
 ) -> None:
     """Runs the actions that were asked for, in the order of the table, or says under --dry-run what
@@ -263,3 +272,16 @@ def run_actions(
             print(f"  would read   {path}" + ("" if path.exists() else "  (missing)"))
         for path in writes:
             print(f"  would write  {path}")
+
+
+def run_main(main: Callable[[], None]) -> None:
+    """Runs a script's main: a UserError becomes one line and exit code 2, Ctrl-C one line and exit
+    code 130."""
+    try:
+        return main()
+    except KeyboardInterrupt:
+        message, code = "interrupted; run the same command again to go on", 130
+    except UserError as error:
+        message, code = f"error: {error}", 2
+    print(message, file=sys.stderr)
+    sys.exit(code)
