@@ -1,17 +1,28 @@
 """Depth of comics without translation: a depth model as it is, or with its BatchNorm statistics
-taken from comics."""
+taken from comics, or a rule without a network."""
+
+from functools import partial
 
 import numpy as np
 import torch
+from torch import nn
 from tqdm import tqdm
 
-from comics_depth.cli import apply_preset, command_line, model_source, run_actions, run_main, values
+from comics_depth.cli import (
+    Step,
+    apply_preset,
+    command_line,
+    model_source,
+    run_main,
+    run_steps,
+    values,
+)
 from comics_depth.data.prepared import data_files, frame_names
 from comics_depth.data.tensors import image_tensor
 from comics_depth.evaluation.predicting import as_predictor, predict_frames
 from comics_depth.evaluation.rules import REFERENCES
 from comics_depth.images import read_image
-from comics_depth.paths import run_name
+from comics_depth.paths import Layout, run_name
 from comics_depth.training.devices import default_device
 from comics_depth.training.run import Run, finished_run
 from common.errors import UserError
@@ -19,94 +30,104 @@ from common.files import file_hash, write_json
 from models.checkpoints import model_fingerprint, save_checkpoint
 from models.depth_model import batchnorm_layers, depth_model
 
-RECORDED = ("seed", "epochs", "momentum", "restart")
 EXAMPLES = """\
   python baseline.py no_batchnorm_trick --generate_depth_images
   python baseline.py batchnorm_trick --train --generate_depth_images
   python baseline.py lower_is_nearer --generate_depth_images"""
+ACTIONS = {
+    "train": "take the statistics of BatchNorm from the training frames",
+    "generate_depth_images": "depth of every validation and test frame",
+}
+VARIANTS = ("no_batchnorm_trick", "batchnorm_trick", *REFERENCES)
 
 
 def main() -> None:
-    actions = {
-        "train": (estimate_statistics, "take the statistics of BatchNorm from the training frames"),
-        "generate_depth_images": (
-            generate_depth_images,
-            "depth of every validation and test frame",
-        ),
-    }
-    options = ("tag", *RECORDED, "depth_model", "depth_weights", "floats")
-    parser = command_line(__doc__, EXAMPLES, *options, actions=actions)
-    parser.add_argument("variant", choices=("no_batchnorm_trick", "batchnorm_trick", *REFERENCES))
+    options = ("tag", "seed", "epochs", "momentum", "restart", "floats")
+    models = ("depth_model", "depth_weights")
+    parser = command_line(__doc__, EXAMPLES, *options, *models, actions=ACTIONS)
+    parser.add_argument("variant", choices=VARIANTS)
     args = apply_preset(parser.parse_args(), "baseline")
     if args.train and args.variant != "batchnorm_trick":
         parser.error(f"{args.variant} has nothing to train; only batchnorm_trick has")
-    args.run = run_name("baseline", args.variant, args.tag)
-    run_actions(parser, args, actions)
+    layout = args.layout
+    name = run_name("baseline", args.variant, args.tag)
+
+    def estimate() -> None:
+        source = model_source(args, "depth_model")
+        statistics = values(args, "seed", "epochs", "momentum")
+        recorded = statistics | {"depth_model": model_fingerprint(*source)}
+        run = Run(layout.run(name), recorded, data_files(layout), args.restart)
+        estimate_statistics(layout, run, depth_model(*source), **statistics)
+
+    def predict() -> None:
+        predict_variant = partial(predict_frames, layout, name)
+        written = values(args, "floats", "restart")
+        if args.variant in REFERENCES:
+            predict_variant(REFERENCES[args.variant], {"rule": args.variant}, **written)
+            return
+        if args.variant == "batchnorm_trick":
+            command = layout.command("baseline.py batchnorm_trick --train")
+            checkpoint = finished_run(layout.run(name), command)
+            model, made_by = depth_model(str(checkpoint)), file_hash(checkpoint)
+        else:
+            source = model_source(args, "depth_model")
+            model, made_by = depth_model(*source), model_fingerprint(*source)
+        predictor = as_predictor(model, default_device())
+        predict_variant(predictor, {"depth_model": made_by}, **written)
+
+    steps = {
+        "train": Step(estimate, [layout.frames], [layout.run(name)]),
+        "generate_depth_images": Step(predict, [layout.frames], [layout.predictions(name)]),
+    }
+    run_steps(parser, args, steps)
 
 
-def estimate_statistics(args) -> None:
+def estimate_statistics(
+    layout: Layout,
+    run: Run,
+    model: nn.Module,
+    *,
+    seed: int,
+    epochs: int,
+    momentum: float | None,
+) -> None:
     """Passes over the training frames in training mode, one at a time, without loss or gradient, so
     that the running statistics of BatchNorm (Ioffe and Szegedy 2015) become those of comics.
-    Validation and test frames stay unseen."""
-    source = model_source(args, "depth_model")
-    model = depth_model(*source)
+    Validation and test frames stay unseen. momentum None: the cumulative average of all frames."""
     layers = batchnorm_layers(model)
     if not layers:
-        raise UserError(
-            f"--depth-model {args.depth_model} has no BatchNorm layers, so the trick does not apply"
-            " to it"
-        )
-    options = values(args, *RECORDED) | {"depth_model": model_fingerprint(*source)}
-    record = Run(args.layout.run(args.run), options, data_files(args.layout))
-    if record.open() is not None:
-        print(f"{record.folder}: finished; nothing to do (--restart redoes it)")
+        raise UserError(f"{model.name} has no BatchNorm layers, so the trick does not apply to it")
+    if run.open() is not None:
+        print(f"{run.folder}: finished; nothing to do (--restart redoes it)")
         return
     device = default_device()
     model.to(device).eval()
     for layer in layers:
-        layer.momentum = args.momentum  # None: cumulative average of all frames
+        layer.momentum = momentum
         layer.train()
-        if args.momentum is None:
+        if momentum is None:
             layer.reset_running_stats()
-    names = frame_names(args.layout, "train")
-    order = np.random.default_rng(args.seed)
-    for epoch in range(args.epochs):
-        for name in tqdm(
-            order.permutation(names), desc=f"{args.run} {epoch + 1}/{args.epochs}", disable=None
-        ):
+    names = frame_names(layout, "train")
+    order = np.random.default_rng(seed)
+    for epoch in range(epochs):
+        title = f"{run.folder.name} {epoch + 1}/{epochs}"
+        for name in tqdm(order.permutation(names), desc=title, disable=None):
             with torch.no_grad():
-                model(image_tensor(read_image(args.layout.frame(name)), device))
-    steps = args.epochs * len(names)
-    share = 1.0 if args.momentum is None else 1 - (1 - args.momentum) ** steps
-    record.log({"epoch": args.epochs, "step": steps, "share_replaced": share, "finished": True})
-    write_json(record.folder / "statistics.json", {"frames": len(names), "share_replaced": share})
-    save_checkpoint(
-        record.last,
-        {
-            "architecture": {"depth": model.architecture},
-            "epoch": args.epochs,
-            "networks": {"depth": model.state_dict()},
-        },
-    )
+                model(image_tensor(read_image(layout.frame(name)), device))
+    steps = epochs * len(names)
+    share = 1.0 if momentum is None else 1 - (1 - momentum) ** steps
+    run.log({"epoch": epochs, "step": steps, "share_replaced": share})
+    write_json(run.folder / "statistics.json", {"frames": len(names), "share_replaced": share})
+    checkpoint = {
+        "architecture": {"depth": model.architecture},
+        "epoch": epochs,
+        "epochs": epochs,
+        "networks": {"depth": model.state_dict()},
+    }
+    save_checkpoint(run.last, checkpoint)
     print(
-        f"{args.run}: {len(layers)} BatchNorm layers, {steps} frames, {share:.1%} of the statistics"
-        " replaced"
-    )
-
-
-def generate_depth_images(args) -> None:
-    if args.variant in REFERENCES:
-        predict_frames(args, REFERENCES[args.variant], {"rule": args.variant})
-        return
-    if args.variant == "batchnorm_trick":
-        command = args.layout.command("baseline.py batchnorm_trick --train")
-        source = (str(finished_run(args.layout.run(args.run), command)), None)
-        made_by = file_hash(source[0])
-    else:
-        source = model_source(args, "depth_model")
-        made_by = model_fingerprint(*source)
-    predict_frames(
-        args, as_predictor(depth_model(*source), default_device()), {"depth_model": made_by}
+        f"{run.folder.name}: {len(layers)} BatchNorm layers, {steps} frames, "
+        f"{share:.1%} of the statistics replaced"
     )
 
 

@@ -1,9 +1,11 @@
 """Fits depth models to the teacher's depth of photographs translated into comics, with or without
 text areas."""
 
-import argparse
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,20 +14,22 @@ from torch import nn
 from comics_depth.cli import (
     FITTING,
     TRAINING,
+    ModelSource,
+    Step,
     apply_preset,
     command_line,
     model_source,
-    run_actions,
     run_main,
+    run_steps,
     values,
 )
 from comics_depth.data.datasets import PairedDomains
 from comics_depth.data.prepared import comics_frames, data_files, photographs
 from comics_depth.data.transforms import Sample, central_crops, random_crops
 from comics_depth.evaluation.predicting import as_predictor, predict_frames
-from comics_depth.paths import run_name
+from comics_depth.paths import Layout, run_name
 from comics_depth.training.devices import default_device
-from comics_depth.training.loop import Diverged, fit
+from comics_depth.training.loop import Diverged, TrainingOptions, fit
 from comics_depth.training.run import Run, finished_run
 from comics_depth.training.samples import depth_validation, sample_grid
 from common.errors import UserError
@@ -40,152 +44,208 @@ TRANSLATIONS = {
     "add_text": {"translator": "without_text", "text_adder": "add_text"},
     "add_text_ignoretext": {"translator": "without_text", "text_adder": "add_text"},
 }
-
 EXAMPLES = """\
   python depth_estimator.py simple --optimize_lr --train --generate_depth_images
   python depth_estimator.py add_text_ignoretext --train --lr 1e-5
   python depth_estimator.py simple --train --depth-model MiDaS_small --tag small"""
+ACTIONS = {
+    "optimize_lr": "one epoch at each of --rates; --train takes the best on validation",
+    "train": "train the variant",
+    "generate_depth_images": "depth of every validation and test frame",
+}
 
 
 def main() -> None:
-    actions = {
-        "optimize_lr": (
-            optimize_lr,
-            "one epoch at each of --rates; --train takes the best on validation",
-        ),
-        "train": (train, "train the variant"),
-        "generate_depth_images": (
-            generate_depth_images,
-            "depth of every validation and test frame",
-        ),
-    }
-    options = ("tag", *TRAINING, "loss", "rates", "depth_model", "depth_weights", "floats")
-    parser = command_line(__doc__, EXAMPLES, *options, actions=actions)
+    models = ("depth_model", "depth_weights")
+    options = ("tag", *TRAINING, "loss", "rates", *models, "floats")
+    parser = command_line(__doc__, EXAMPLES, *options, actions=ACTIONS)
     parser.add_argument("variant", choices=tuple(TRANSLATIONS))
     args = apply_preset(parser.parse_args(), "depth_estimator")
     if args.optimize_lr and args.variant == "add_text_ignoretext":
-        parser.error(
-            f"{args.variant} has no sweep of its own: --optimize_lr is for simple and add_text"
-        )
-    args.run = run_name("depth_estimator", args.variant, args.tag)
-    swept = [args.layout.data_root], [args.layout.choice(f"{args.run}_lr").parent]
-    run_actions(parser, args, actions, optimize_lr=swept)
-
-
-def samples(args, split: str, crops: Callable[[Sample], Sample]) -> PairedDomains:
-    """Photographs with inverse depth, and comics frames with text maps for the variants that add
-    text."""
-    layout, options = args.layout, {"transform": crops, "seed": args.seed}
-    natural = photographs(layout, split, depth=layout.photograph_depth, **options)
-    with_text = args.variant != "simple"
-    return PairedDomains(
-        natural, comics_frames(layout, split, with_text_maps=True, **options) if with_text else None
+        parser.error(f"{args.variant} has no sweep of its own: it takes the rate of add_text")
+    layout = args.layout
+    name = run_name("depth_estimator", args.variant, args.tag)
+    swept = run_name("depth_estimator", args.variant.removesuffix("_ignoretext"), args.tag)
+    choice = layout.choice(f"{swept}_lr")
+    student = Student(
+        layout,
+        args.variant,
+        args.tag,
+        model_source(args, "depth_model"),
+        args.loss,
+        args.image_size,
+        TrainingOptions(**values(args, *FITTING)),
+        values(args, "preset", "variant", "loss", *TRAINING),
+        args.restart,
     )
-
-
-def translators(args) -> tuple[dict[str, nn.Module], dict[str, Path]]:
-    """The frozen networks through which the variant sees photographs, and their checkpoints."""
-    networks, files = {}, {}
-    for role, variant in TRANSLATIONS[args.variant].items():
-        folder = args.layout.tagged_run("natural2comics", variant, args.tag)
-        files[role] = finished_run(
-            folder, args.layout.command(f"cyclegan_natural2comics.py {variant} --train")
-        )
-        networks[role] = load_network(
-            files[role], "add_text" if variant == "add_text" else "natural2comics"
-        )
-    return networks, files
-
-
-def train_once(args, folder: Path) -> list[dict]:
-    layout, source = args.layout, model_source(args, "depth_model")
-    student = depth_model(*source)
-    if not student.trainable:
-        raise UserError(
-            f"--depth-model {source[0]}: this file has no trainable weights; it can be a --teacher"
-            " only"
-        )
-    networks, files = translators(args)
-    ignore_text = args.variant == "add_text_ignoretext"
-    objective = DepthTraining(student, args.lr, args.loss, **networks, ignore_text=ignore_text)
-    files |= {"teacher": layout.photograph_teacher} if layout.photograph_teacher.exists() else {}
-    files |= data_files(layout, with_text_maps=args.variant != "simple")
-    options = values(args, "preset", "variant", "loss", *TRAINING) | {
-        "depth_model": model_fingerprint(*source)
+    written = values(args, "floats", "restart")
+    steps = {
+        "optimize_lr": (partial(optimize_lr, student, args.rates, choice), choice.parent),
+        "train": (partial(train, student, args.lr, choice), layout.run(name)),
+        "generate_depth_images": (
+            partial(generate_depth_images, layout, args.variant, name, **written),
+            layout.predictions(name),
+        ),
     }
-    held_out = samples(args, "validation", central_crops(args.image_size))
-    return fit(
-        objective,
-        samples(args, "train", random_crops(args.image_size)),
-        Run(folder, options, files),
-        **values(args, *FITTING),
-        validate=depth_validation(objective, held_out, args.batch_size),
-        monitor="val_loss",
-        pictures=sample_grid(objective, held_out),
+    run_steps(
+        parser, args, {k: Step(run, [layout.data_root], [to]) for k, (run, to) in steps.items()}
     )
 
 
-def optimize_lr(args) -> None:
+@dataclass(frozen=True)
+class Student:
+    """A depth model that is to be fitted by a variant, and all that decides on the result but the
+    learning rate. `recorded`: the options of the command, for the record of the run."""
+
+    layout: Layout
+    variant: str
+    tag: str | None
+    source: ModelSource
+    loss: str
+    image_size: int
+    options: TrainingOptions
+    recorded: dict[str, Any]
+    restart: bool
+
+    @property
+    def name(self) -> str:
+        return run_name("depth_estimator", self.variant, self.tag)
+
+    @property
+    def fingerprint(self) -> str:
+        return model_fingerprint(*self.source)
+
+    def samples(self, split: str, crops: Callable[[Sample], Sample]) -> PairedDomains:
+        """Photographs with inverse depth, and comics frames with text maps for the variants that
+        add text."""
+        options = {"transform": crops, "seed": self.options.seed}
+        depth = self.layout.photograph_depth
+        natural = photographs(self.layout, split, depth=depth, **options)
+        if self.variant == "simple":
+            return PairedDomains(natural, None)
+        comics = comics_frames(self.layout, split, with_text_maps=True, **options)
+        return PairedDomains(natural, comics)
+
+    def translators(self) -> tuple[dict[str, nn.Module], dict[str, Path]]:
+        """The frozen networks through which the variant sees photographs, and their checkpoints."""
+        networks = {}
+        files = {}
+        for role, variant in TRANSLATIONS[self.variant].items():
+            command = self.layout.command(f"cyclegan_natural2comics.py {variant} --train")
+            folder = self.layout.tagged_run("natural2comics", variant, self.tag)
+            files[role] = finished_run(folder, command)
+            network = "add_text" if variant == "add_text" else "natural2comics"
+            networks[role] = load_network(files[role], network)
+        return networks, files
+
+    def inputs(self) -> dict[str, Path]:
+        """The files that decide on the result: data, teacher, translators."""
+        files = data_files(self.layout, with_text_maps=self.variant != "simple")
+        if self.layout.photograph_teacher.exists():
+            files["teacher"] = self.layout.photograph_teacher
+        return files | self.translators()[1]
+
+    def fit(self, folder: Path, lr: float, options: TrainingOptions) -> list[dict]:
+        """Trains a copy of the depth model at this rate; returns the records of its epochs."""
+        model = depth_model(*self.source)
+        if not model.trainable:
+            raise UserError(
+                f"--depth-model {self.source.name}: this file has no trainable weights; "
+                "it can be a --teacher only"
+            )
+        ignore_text = self.variant == "add_text_ignoretext"
+        networks, _ = self.translators()
+        objective = DepthTraining(model, lr, self.loss, **networks, ignore_text=ignore_text)
+        recorded = self.recorded | {"lr": lr, "epochs": options.epochs}
+        recorded["depth_model"] = self.fingerprint
+        held_out = self.samples("validation", central_crops(self.image_size))
+        return fit(
+            objective,
+            self.samples("train", random_crops(self.image_size)),
+            Run(folder, recorded, self.inputs(), self.restart),
+            options,
+            validate=depth_validation(objective, held_out, options.batch_size),
+            monitor="val_loss",
+            pictures=sample_grid(objective, held_out),
+        )
+
+    def choice_record(self) -> dict[str, str]:
+        """What a chosen learning rate belongs to."""
+        files = {name: file_hash(path) for name, path in self.inputs().items()}
+        return files | {"depth_model": self.fingerprint, "loss": self.loss}
+
+
+def optimize_lr(student: Student, rates: list[float], choice: Path) -> None:
     """One epoch at each rate, from the same student, seed and order of data; the choice goes to
     choice.json."""
-    choice, records = args.layout.choice(f"{args.run}_lr"), {}
-    for rate in sorted(args.rates):
+    records = {}
+    rates = sorted(rates)
+    for rate in rates:
         folder = choice.with_name(f"{rate:g}")
         try:
-            records[rate] = train_once(
-                argparse.Namespace(**{**vars(args), "lr": rate, "epochs": 1}), folder
-            )[-1]
+            records[rate] = student.fit(folder, rate, replace(student.options, epochs=1))[-1]
         except Diverged as error:
             print(error)
             continue
-        # a sweep of nine large networks fills a disk; that this rate is done is all the next call
-        # has to know
-        save_checkpoint(folder / "last.pt", {"epoch": 1})
+        # a sweep of nine large networks fills a disk; the next call has to know that it is done
+        save_checkpoint(folder / "last.pt", {"epoch": 1, "epochs": 1})
         (folder / "best.pt").unlink(missing_ok=True)
     if not records:
-        raise UserError(f"{args.run}: every rate of {args.rates} diverged; give lower --rates")
+        raise UserError(f"{student.name}: every rate of {rates} diverged; give lower --rates")
     losses = {rate: record["val_loss"] for rate, record in records.items()}
     best = min(losses, key=losses.get)
+    plot_rates(choice.with_name("learning_rates.png"), student.name, records, best)
+    measured = {f"{rate:g}": loss for rate, loss in losses.items()}
+    write_json(choice, {"lr": best, "made_of": student.choice_record(), "val_loss": measured})
+    print(f"{student.name}: learning rate {best:g}; losses and plot in {choice.parent}")
+    if len(rates) > 1 and best in (rates[0], rates[-1]):
+        end = "lower" if best == rates[0] else "higher"
+        print(f"{best:g} is at the end of the sweep: add {end} --rates")
+
+
+def plot_rates(path: Path, title: str, records: dict[float, dict], best: float) -> None:
+    """Training loss over the epoch and validation loss by learning rate."""
     figure = Figure(figsize=(11, 4))
     curves, validated = figure.subplots(1, 2)
     for rate, record in records.items():
-        curves.plot(np.linspace(0, 1, len(record["curve"])), record["curve"], label=f"{rate:g}")
-    curves.set(xlabel="share of the epoch", ylabel="training loss", title=args.run)
+        share = np.linspace(0, 1, len(record["curve"]))
+        curves.plot(share, record["curve"], label=f"{rate:g}")
+    curves.set(xlabel="share of the epoch", ylabel="training loss", title=title)
     curves.legend(title="learning rate", fontsize=8)
-    validated.semilogx(list(losses), list(losses.values()), "o-")
+    validated.semilogx(list(records), [record["val_loss"] for record in records.values()], "o-")
     validated.axvline(best, color="grey", linestyle=":")
     validated.set(xlabel="learning rate", ylabel="validation loss", title=f"chosen: {best:g}")
-    with written_atomically(choice.with_name("learning_rates.png")) as temporary:
+    with written_atomically(path) as temporary:
         figure.savefig(temporary, dpi=110, bbox_inches="tight")
-    model, by_rate = (
-        model_fingerprint(*model_source(args, "depth_model")),
-        {f"{rate:g}": loss for rate, loss in losses.items()},
-    )
-    write_json(choice, {"lr": best, "depth_model": model, "val_loss": by_rate})
-    print(f"{args.run}: learning rate {best:g}; losses and plot in {choice.parent}")
 
 
-def train(args) -> None:
-    if args.lr is None:
-        swept = args.variant.replace("_ignoretext", "")
-        choice = args.layout.choice(run_name("depth_estimator", swept, args.tag) + "_lr")
+def train(student: Student, lr: float | None, choice: Path) -> None:
+    """Trains at `lr`, or at the rate that the sweep chose for the same models, data and loss."""
+    if lr is None:
+        swept = student.variant.removesuffix("_ignoretext")
         command = f"depth_estimator.py {swept} --optimize_lr"
-        chosen = read_json(args.layout.needed(choice, command, " (or give --lr)"))
-        args.lr, model = chosen["lr"], model_fingerprint(*model_source(args, "depth_model"))
-        if chosen.get("depth_model", model) != model:
+        chosen = read_json(student.layout.needed(choice, command, " (or give --lr)"))
+        ours = student.choice_record()
+        made_of = chosen.get("made_of", {})
+        changed = sorted(name for name in {*ours, *made_of} if ours.get(name) != made_of.get(name))
+        if changed:
             raise UserError(
-                f"{choice}: the rate was chosen for {chosen['depth_model']}, the depth model is"
-                f" {model}; run {args.layout.command(command)} --restart, or give --lr"
+                f"{choice}: the rate was chosen with another {', '.join(changed)}; "
+                f"run {student.layout.command(command)} --restart, or give --lr"
             )
-        print(f"{args.run}: learning rate {args.lr:g}, chosen by --optimize_lr of {swept}")
-    train_once(args, args.layout.run(args.run))
+        lr = chosen["lr"]
+        print(f"{student.name}: learning rate {lr:g}, chosen by --optimize_lr of {swept}")
+    student.fit(student.layout.run(student.name), lr, student.options)
 
 
-def generate_depth_images(args) -> None:
-    command = args.layout.command(f"depth_estimator.py {args.variant} --train")
-    checkpoint = finished_run(args.layout.run(args.run), command)
+def generate_depth_images(
+    layout: Layout, variant: str, name: str, *, floats: bool, restart: bool
+) -> None:
+    command = layout.command(f"depth_estimator.py {variant} --train")
+    checkpoint = finished_run(layout.run(name), command)
     predictor = as_predictor(depth_model(str(checkpoint)), default_device())
-    predict_frames(args, predictor, {"depth_model": file_hash(checkpoint)})
+    made_by = {"depth_model": file_hash(checkpoint)}
+    predict_frames(layout, name, predictor, made_by, floats=floats, restart=restart)
 
 
 if __name__ == "__main__":

@@ -148,7 +148,15 @@ def predict_all(args: argparse.Namespace, frames: list[Frame]) -> dict[str, str]
             made_by = {"depth_model": model_fingerprint(model)} | (
                 {"averaged": True} if args.averaged else {}
             )
-            predict_frames(args, predictor(model, args.averaged), made_by, names)
+            predict_frames(
+                args.layout,
+                args.run,
+                predictor(model, args.averaged),
+                made_by,
+                names,
+                floats=args.floats,
+                restart=args.restart,
+            )
         except Exception as error:  # code and files of other people fail in any way
             failed[name] = (
                 str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
@@ -158,7 +166,15 @@ def predict_all(args: argparse.Namespace, frames: list[Frame]) -> dict[str, str]
         raise UserError("none of the models gave a depth")
     for rule, predict in REFERENCES.items():
         args.run = f"zoo_{rule}"
-        predict_frames(args, predict, {"rule": rule}, names)
+        predict_frames(
+            args.layout,
+            args.run,
+            predict,
+            {"rule": rule},
+            names,
+            floats=args.floats,
+            restart=args.restart,
+        )
     return failed
 
 

@@ -7,7 +7,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from comics_depth.paths import Layout
 from common.errors import UserError
@@ -124,6 +124,13 @@ class ModelSource(NamedTuple):
     weights: Path | None = None
 
 
+class CommandLine(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; --help shows what there is\n")
+
+
 def command_line(
     description: str,
     examples: str,
@@ -135,7 +142,7 @@ def command_line(
 
     actions: name -> help of what the command can do, --its_name or the initials of its words (None:
     the script adds an option of another kind). examples: commands to paste, one a line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         description=description,
         epilog="examples:\n" + examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -282,6 +289,8 @@ def run_main(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         message, code = "interrupted; run the same command again to go on", 130
     except UserError as error:
+        # of a process that reads data, torch adds where it was raised
+        error = str(error).rpartition(f"{UserError.__name__}: ")[2].strip()
         message, code = f"error: {error}", 2
     print(message, file=sys.stderr)
     sys.exit(code)

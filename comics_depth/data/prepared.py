@@ -16,6 +16,13 @@ def frame_names(layout: Layout, *splits: str) -> list[str]:
     return [name for split in splits for name in read_names(layout.frame_list(split), command)]
 
 
+def labelled_frames(layout: Layout, split: str, **options) -> Frames:
+    """The frames with text masks of a split; options go to Frames."""
+    command = layout.command("datasets_preparation.py --generate_text_masks")
+    names = read_names(layout.text_list(split), command)
+    return Frames(names, layout.text_frame, text_mask=layout.text_mask, **options)
+
+
 def photographs(layout: Layout, split: str, *, depth: Path | None = None, **options) -> Frames:
     """Photographs of a split, with the inverse depth `<depth>/<name>.png` if a folder is given;
     options go to Frames. Raises UserError if some have none: that stage was interrupted (it takes

@@ -1,17 +1,18 @@
 """The training loop: epochs, devices, precision, processes, logging, checkpoints, resume."""
 
 import os
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration, gather_object, set_seed
+from accelerate.utils import DataLoaderConfiguration, set_seed
 from timm.layers import convert_sync_batchnorm
-from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -20,208 +21,279 @@ from comics_depth.images import write_image
 from comics_depth.training.devices import processes, resolved_precision
 from comics_depth.training.run import Run, read_metrics
 from common.errors import UserError
-from models.checkpoints import save_checkpoint
+from models.checkpoints import read_weights, save_checkpoint
+
+LOG_SECONDS = 60  # between lines of progress where there is no terminal for a bar
 
 
 class Diverged(UserError):
-    """The loss stopped being a finite number."""
+    """A loss, a weight or the validation stopped being a finite number."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How `fit` trains. batch_size: images a step, over all processes together; schedule: constant,
+    or linear (the rates fall to zero over the second half); workers: processes that read data, None
+    for a number that suits the device; precision: no, bf16, fp16 or auto."""
+
+    epochs: int
+    batch_size: int
+    seed: int = 0
+    schedule: str = "constant"
+    workers: int | None = None
+    precision: str = "no"
+
+    def __post_init__(self) -> None:
+        least = {"epochs": 1, "batch_size": 1, "seed": 0, "workers": 0}
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if value is not None and value < smallest:
+                option = name.replace("_", "-")
+                raise UserError(f"--{option}: expected {smallest} or more, found {value}")
+
+    def rate_factor(self, progress: float) -> float:
+        """What the rates are multiplied by when `progress` (0 to 1) of the run is done."""
+        return min(1.0, 2 * (1 - progress)) if self.schedule == "linear" else 1.0
 
 
 def fit(
     objective: Any,
     train: Dataset,
     run: Run,
+    options: TrainingOptions,
     *,
-    epochs: int,
-    batch_size: int,
-    seed: int = 0,
-    schedule: str = "constant",
-    workers: int | None = None,
-    precision: str = "no",
     validate: Callable[[torch.device], dict[str, float]] | None = None,
     monitor: str | None = None,
     larger_is_better: bool = False,
     pictures: Callable[[torch.device], np.ndarray] | None = None,
 ) -> list[dict]:
     """Trains `objective` (see models.objectives.Objective) and returns the records of
-    metrics.jsonl.
+    metrics.jsonl. Raises Diverged, or UserError if the run was made with other options.
 
-    `train` gives dicts; see data.set_epoch. validate(device) -> {name: value}; the epoch with the
-    best `monitor` of these is kept in best.pt. pictures(device) -> uint8 (H, W, 3), written to
-    samples/ after every epoch. All randomness is a function of (seed, epoch, sample), and last.pt
-    is written after every epoch, so a run that was interrupted and resumed gives the numbers of one
-    that was not. batch_size counts over all processes."""
+    `train` gives dicts; see data.datasets.set_epoch. validate(device) -> {name: value}; the epoch
+    with the best `monitor` of these is kept in best.pt. pictures(device) -> uint8 (H, W, 3),
+    written to samples/ after every epoch. All randomness is a function of (seed, epoch, sample),
+    and last.pt is written after every epoch: on a CPU a run that was interrupted and resumed gives
+    the numbers of one that was not, on CUDA the same up to the order of its sums."""
     with processes().main_process_first():  # or two of them would empty the folder at once
         checkpoint = run.open()
     accelerator = Accelerator(
-        mixed_precision=resolved_precision(precision),
+        mixed_precision=resolved_precision(options.precision),
         dataloader_config=DataLoaderConfiguration(split_batches=True, even_batches=False),
     )
+    say = accelerator.print
+    if checkpoint and checkpoint["epoch"] >= options.epochs:
+        done = f"finished ({checkpoint['epoch']} epochs); nothing to do (--restart redoes it)"
+        say(f"{run.folder}: {done}")
+        return read_metrics(run.folder)
     if checkpoint:
-        if checkpoint["epoch"] >= epochs:
-            state = f"finished ({checkpoint['epoch']} epochs); nothing to do (--restart redoes it)"
-            accelerator.print(f"{run.folder}: {state}")
-            return read_metrics(run.folder)
-        accelerator.print(f"{run.folder}: resuming after epoch {checkpoint['epoch']} of {epochs}")
-    device = accelerator.device
-    accelerator.print(
-        f"{run.folder}: {len(train)} samples, {epochs} epochs, batch {batch_size}, on {device}"
+        say(f"{run.folder}: resuming after epoch {checkpoint['epoch']} of {options.epochs}")
+    say(
+        f"{run.folder}: {len(train)} samples, {options.epochs} epochs, batch {options.batch_size}, "
+        f"on {accelerator.device}"
     )
-    if accelerator.num_processes > 1 and device.type == "cuda":
-        for name, network in objective.networks.items():
-            objective.networks[name] = convert_sync_batchnorm(network)  # knows timm's layers
-    for networks in (objective.networks, objective.frozen):
-        networks.to(device, memory_format=torch.channels_last)
-    objective.frozen.eval().requires_grad_(False)
-    if (
-        checkpoint
-    ):  # after the networks moved, so that the states of the optimisers go where they are
-        _restore(objective, checkpoint, accelerator.process_index)
-    optimizers = {
-        name: accelerator.prepare_optimizer(opt) for name, opt in objective.optimizers.items()
-    }
-    rates = {name: opt.param_groups[0]["lr"] for name, opt in objective.optimizers.items()}
-    done, best, rates = (
-        (checkpoint[key] for key in ("epoch", "best", "rates")) if checkpoint else (0, None, rates)
-    )
-    if workers is None:
-        workers = min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
-    batch_size = min(batch_size, len(train))
-
-    for epoch in range(done + 1, epochs + 1):
+    training = _Training(accelerator, objective, train, run, options)
+    best = training.restore(checkpoint) if checkpoint else None
+    first = checkpoint["epoch"] + 1 if checkpoint else 1
+    for epoch in range(first, options.epochs + 1):
         started = time.perf_counter()
-        set_seed(int(np.random.default_rng((seed, epoch)).integers(2**31)))
-        set_epoch(train, epoch)
-        order = torch.Generator().manual_seed(seed * 100_003 + epoch)
-        loader = DataLoader(
-            train, batch_size, shuffle=True, num_workers=workers, drop_last=True, generator=order
-        )
-        loader = accelerator.prepare_data_loader(loader)
-        objective.networks.train()
-        totals: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros((), device=device))
-        curve: list[torch.Tensor] = []
-        hidden = (
-            None if accelerator.is_main_process else True
-        )  # None: hidden where there is no terminal
-        name, count = f"{run.folder.name} {epoch}/{epochs}", len(train) // batch_size
-        bar = tqdm(loader, desc=name, disable=hidden, total=count, leave=False)
-        for step, batch in enumerate(bar):
-            progress = (epoch - 1 + step / count) / epochs
-            factor = min(1.0, 2 * (1 - progress)) if schedule == "linear" else 1.0
-            reduced = {name: rate * factor for name, rate in rates.items()}
-            for name, losses in _step(accelerator, objective, optimizers, batch, reduced):
-                for term, value in losses.items():
-                    totals[f"{name}/{term}"] += value
-            curve.append(sum(totals.values()).clone())
-        record = {"epoch": epoch, "step": epoch * count, "seconds": 0.0}
-        for term, total in totals.items():
-            record[term] = float(accelerator.reduce(total, "mean")) / count
-        steps = torch.stack(curve).diff(prepend=torch.zeros(1, device=device)).cpu().numpy()
-        if not np.isfinite(
-            [record[term] for term in totals]
-        ).all():  # of all processes, so that all of them stop
-            raise Diverged(
-                f"{run.folder}: the loss is no longer finite in epoch {epoch}; try a lower --lr"
-            )
-        _average_buffers(accelerator, objective.networks)
+        record = training.epoch(epoch)
         objective.networks.eval()
-        objective_states = gather_object([objective.state()])  # of every process, by its rank
+        # on every process, so that none has to wait for another
+        with torch.no_grad(), accelerator.autocast():
+            record |= validate(accelerator.device) if validate else {}
+        training.check_finite(epoch, record)
+        record["seconds"] = round(time.perf_counter() - started, 2)
+        better = False
+        if monitor:
+            sign = 1 if larger_is_better else -1
+            better = best is None or sign * record[monitor] > sign * best
+            best = record[monitor] if better else best
         if accelerator.is_main_process:
-            with torch.no_grad(), accelerator.autocast():
-                record |= validate(device) if validate else {}
-                picture = pictures(device) if pictures else None
-            if picture is not None:
-                write_image(run.folder / "samples" / f"epoch_{epoch:04d}.jpg", picture, quality=90)
-            record |= {
-                "seconds": round(time.perf_counter() - started, 2),
-                "finished": epoch == epochs,
-            }
-            record["curve"] = [
-                float(part.mean()) for part in np.array_split(steps, min(20, len(steps)))
-            ]
-            states = {name: network.state_dict() for name, network in objective.networks.items()}
-            weights = {"architecture": objective.architecture, "epoch": epoch, "networks": states}
-            if monitor and (
-                best is None
-                or (record[monitor] > best if larger_is_better else record[monitor] < best)
-            ):
-                best = record[monitor]
-                save_checkpoint(run.best, {**weights, monitor: best})
-            optimizer_states = {
-                name: opt.state_dict() for name, opt in objective.optimizers.items()
-            }
-            extra = {
-                "optimizers": optimizer_states,
-                "rates": rates,
-                "best": best,
-                "state": objective_states,
-            }
-            run.log(
-                record
-            )  # before the checkpoint: an epoch that is done again writes its record again
-            save_checkpoint(run.last, {**weights, **extra})
-            shown = {
-                k: f"{v:.4g}" if isinstance(v, float) else v
-                for k, v in record.items()
-                if k != "curve"
-            }
-            tqdm.write("  ".join(f"{name} {value}" for name, value in shown.items()))
-        accelerator.wait_for_everyone()
+            if pictures:
+                with torch.no_grad(), accelerator.autocast():
+                    picture = pictures(accelerator.device)
+                path = run.folder / "samples" / f"epoch_{epoch:04d}.jpg"
+                write_image(path, picture, quality=90)
+            run.log(record)  # before the checkpoint: an epoch that is done again is logged again
+        training.save(epoch, best, {monitor: best} if better else None)
+        say(summary(record))
     return read_metrics(run.folder)
 
 
-def _step(
-    accelerator: Accelerator, objective: Any, optimizers: dict, batch: dict, rates: dict
-) -> list:
-    """One batch: steps every optimiser that the objective asks for; returns (name, detached terms)
-    of each."""
-    done = []
-    requests = objective.steps(batch)
-    while True:
-        with accelerator.autocast():
-            request = next(requests, None)
-        if request is None:
-            return done
-        name, losses = request
-        optimizer = optimizers[name]
-        optimizer.zero_grad()
-        accelerator.backward(sum(losses.values()))
-        _average_gradients(accelerator, objective.optimizers[name])
-        for group in objective.optimizers[name].param_groups:
-            group["lr"] = rates[name]
-        optimizer.step()
-        done.append((name, {term: value.detach() for term, value in losses.items()}))
+def summary(record: dict) -> str:
+    """The record of an epoch in one line."""
+    shown = {name: value for name, value in record.items() if name != "curve"}
+    return "  ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in shown.items()
+    )
 
 
-def _average_gradients(accelerator: Accelerator, optimizer: torch.optim.Optimizer) -> None:
-    """Averages gradients over processes in one message. DistributedDataParallel would do it during
-    the backward pass, but expects one forward per backward and all parameters in it, and a GAN
-    gives neither."""
-    if accelerator.num_processes == 1:
-        return
-    gradients = [
-        p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None
-    ]
-    mean = accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), "mean")
-    for gradient, part in zip(
-        gradients, mean.split([gradient.numel() for gradient in gradients]), strict=True
+class _Training:
+    """An objective on its device, with prepared optimisers and the rates that they start from."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        objective: Any,
+        train: Dataset,
+        run: Run,
+        options: TrainingOptions,
     ):
-        gradient.copy_(part.view_as(gradient))
+        self.accelerator = accelerator
+        self.objective = objective
+        self.train = train
+        self.run = run
+        self.options = options
+        self.batch_size = min(options.batch_size, len(train))
+        device = accelerator.device
+        if accelerator.num_processes > 1 and device.type == "cuda":
+            for name, network in objective.networks.items():
+                # timm's function knows timm's layers
+                objective.networks[name] = convert_sync_batchnorm(network)
+        for networks in (objective.networks, objective.frozen):
+            networks.to(device, memory_format=torch.channels_last)
+        objective.frozen.eval().requires_grad_(False)
+        optimizers = objective.optimizers
+        self.optimizers = {k: accelerator.prepare_optimizer(v) for k, v in optimizers.items()}
+        self.rates = {k: v.param_groups[0]["lr"] for k, v in optimizers.items()}
 
+    def restore(self, checkpoint: dict) -> float | None:
+        """Continues from a checkpoint; returns the best value so far. After the optimisers were
+        prepared: accelerate would move Adam's step counts to the GPU, where reading them waits."""
+        for name, network in self.objective.networks.items():
+            network.load_state_dict(checkpoint["networks"][name])
+        for name, optimizer in self.objective.optimizers.items():
+            optimizer.load_state_dict(checkpoint["optimizers"][name])
+        rank = self.accelerator.process_index
+        own = self.run.state(rank, checkpoint["epoch"])
+        # the number of processes may have changed
+        state = read_weights(own) if rank and own.exists() else checkpoint["state"]
+        self.objective.load_state(state)
+        self.rates = checkpoint["rates"]
+        return checkpoint["best"]
 
-def _average_buffers(accelerator: Accelerator, networks: nn.Module) -> None:
-    """Running statistics differ between processes; the checkpoint holds their mean."""
-    if accelerator.num_processes > 1:
-        for buffer in networks.buffers():
-            if buffer.is_floating_point():
-                buffer.copy_(accelerator.reduce(buffer, "mean"))
+    def loader(self, epoch: int) -> DataLoader:
+        options = self.options
+        workers = options.workers
+        if workers is None:
+            on_gpu = self.accelerator.device.type == "cuda"
+            workers = min(8, os.cpu_count() or 1) if on_gpu else 0
+        order = torch.Generator().manual_seed(options.seed * 100_003 + epoch)
+        loader = DataLoader(
+            self.train,
+            self.batch_size,
+            shuffle=True,
+            num_workers=workers,
+            drop_last=True,
+            generator=order,
+        )
+        return self.accelerator.prepare_data_loader(loader)
 
+    def epoch(self, epoch: int) -> dict:
+        """One pass over the data; returns the record of means over it."""
+        options, accelerator = self.options, self.accelerator
+        set_seed(int(np.random.default_rng((options.seed, epoch)).integers(2**31)))
+        set_epoch(self.train, epoch)
+        self.objective.networks.train()
+        zero = torch.zeros((), device=accelerator.device)
+        totals: dict[str, torch.Tensor] = defaultdict(zero.clone)
+        curve: list[torch.Tensor] = []
+        count = len(self.train) // self.batch_size
+        name = f"{self.run.folder.name} {epoch}/{options.epochs}"
+        hidden = None if accelerator.is_main_process else True  # None: where there is no terminal
+        logged = time.monotonic()
+        bar = tqdm(self.loader(epoch), desc=name, disable=hidden, total=count, leave=False)
+        for step, batch in enumerate(bar):
+            factor = options.rate_factor((epoch - 1 + step / count) / options.epochs)
+            for group, losses in self.step(batch, factor):
+                for term, value in losses.items():
+                    totals[f"{group}/{term}"] += value
+            curve.append(sum(totals.values()).clone())
+            if not sys.stderr.isatty() and time.monotonic() - logged > LOG_SECONDS:
+                accelerator.print(f"{name}: step {step + 1} of {count}", flush=True)
+                logged = time.monotonic()
+        record = {"epoch": epoch, "step": epoch * count}
+        for term, total in totals.items():
+            record[term] = float(accelerator.reduce(total, "mean")) / count
+        steps = torch.stack(curve).diff(prepend=zero[None]).cpu().numpy()
+        parts = np.array_split(steps, min(20, len(steps)))
+        record["curve"] = [float(part.mean()) for part in parts]
+        self.average_buffers()
+        return record
 
-def _restore(objective: Any, checkpoint: dict, rank: int) -> None:
-    for name, network in objective.networks.items():
-        network.load_state_dict(checkpoint["networks"][name])
-    for name, optimizer in objective.optimizers.items():
-        optimizer.load_state_dict(checkpoint["optimizers"][name])
-    objective.load_state(
-        checkpoint["state"][rank % len(checkpoint["state"])]
-    )  # the number of processes may change
+    def step(self, batch: dict, factor: float) -> list[tuple[str, dict[str, torch.Tensor]]]:
+        """Steps every optimiser that the objective asks for; returns (name, detached terms)."""
+        done = []
+        requests = self.objective.steps(batch)
+        while True:
+            with self.accelerator.autocast():
+                request = next(requests, None)
+            if request is None:
+                return done
+            name, losses = request
+            optimizer = self.optimizers[name]
+            optimizer.zero_grad()
+            self.accelerator.backward(sum(losses.values()))
+            self.average_gradients(name)
+            for group in self.objective.optimizers[name].param_groups:
+                group["lr"] = self.rates[name] * factor
+            optimizer.step()
+            done.append((name, {term: value.detach() for term, value in losses.items()}))
+
+    def average_gradients(self, name: str) -> None:
+        """Averages gradients over processes in one message. DistributedDataParallel would do it
+        during the backward pass, but expects one forward per backward and all parameters in it, and
+        a GAN gives neither."""
+        if self.accelerator.num_processes == 1:
+            return
+        groups = self.objective.optimizers[name].param_groups
+        gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
+        together = torch.cat([gradient.flatten() for gradient in gradients])
+        mean = self.accelerator.reduce(together, "mean")
+        parts = mean.split([gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def average_buffers(self) -> None:
+        """Running statistics differ between processes; the checkpoint holds their mean."""
+        if self.accelerator.num_processes > 1:
+            for buffer in self.objective.networks.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self.accelerator.reduce(buffer, "mean"))
+
+    def check_finite(self, epoch: int, record: dict) -> None:
+        """Raises Diverged on all processes, before anything of the epoch is written."""
+        numbers = [value for value in record.values() if isinstance(value, float)]
+        state = self.objective.networks.state_dict().values()
+        networks = all(bool(value.isfinite().all()) for value in state if value.is_floating_point())
+        if not np.isfinite(numbers).all() or not networks:
+            what = "the loss or validation" if networks else "a weight or statistic of a network"
+            raise Diverged(
+                f"{self.run.folder}: {what} is no longer finite in epoch {epoch}; try a lower --lr"
+            )
+
+    def save(self, epoch: int, best: float | None, monitored: dict[str, float] | None) -> None:
+        """Writes last.pt, and best.pt if there is something `monitored`. What the other processes
+        remember lies in files of their own and is there before last.pt that belongs to it."""
+        rank, run, objective = self.accelerator.process_index, self.run, self.objective
+        if rank:
+            save_checkpoint(run.state(rank, epoch), objective.state())
+        self.accelerator.wait_for_everyone()
+        if not rank:
+            weights = {
+                "architecture": objective.architecture,
+                "epoch": epoch,
+                "networks": {k: v.state_dict() for k, v in objective.networks.items()},
+            }
+            if monitored:
+                save_checkpoint(run.best, {**weights, **monitored})
+            optimizers = {k: v.state_dict() for k, v in objective.optimizers.items()}
+            memory = {"rates": self.rates, "best": best, "state": objective.state()}
+            memory |= {"optimizers": optimizers, "epochs": self.options.epochs}
+            save_checkpoint(run.last, {**weights, **memory})
+        self.accelerator.wait_for_everyone()
+        if rank:
+            for path in set(run.folder.glob(f"state_{rank}_*.pt")) - {run.state(rank, epoch)}:
+                path.unlink()

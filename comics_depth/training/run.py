@@ -11,64 +11,79 @@ import torch
 from comics_depth.training.devices import processes
 from common.errors import UserError
 from common.files import file_hash, read_json, write_json, write_text
+from models.checkpoints import read_weights
 
-# Options that say where and how fast a run computes, not what: they may differ when it is resumed.
-FREE_OPTIONS = {"workers", "dry_run", "restart", "data_root", "runs_root", "layout"}
+# Options that say where and how fast a run computes, not what: they may differ on resuming.
+FREE_OPTIONS = {"workers", "restart"}
 
 
 class Run:
-    """A run folder. Opening an existing one with other options than it was made with is an error,
-    not a mixture."""
+    """A run folder, bound to the options and the input files that it was made with."""
 
     def __init__(
-        self, folder: Path, options: dict[str, Any], inputs: dict[str, Path] | None = None
+        self,
+        folder: Path,
+        options: dict[str, Any],
+        inputs: dict[str, Path] | None = None,
+        restart: bool = False,
     ):
         """options: every option of the command; inputs: files the run depends on, recorded by
-        SHA-256."""
-        self.folder, self.restart = folder, bool(options.get("restart"))
+        SHA-256; restart: throw away what is there."""
+        self.folder = folder
+        self.restart = restart
         recorded = {name: value for name, value in options.items() if name not in FREE_OPTIONS}
         self.config = {
             "options": json.loads(json.dumps(recorded, default=str, sort_keys=True)),
             "inputs": {name: file_hash(path) for name, path in sorted((inputs or {}).items())},
         }
 
-    last = property(lambda self: self.folder / "last.pt")
-    best = property(lambda self: self.folder / "best.pt")
+    @property
+    def last(self) -> Path:
+        return self.folder / "last.pt"
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.pt"
+
+    def state(self, rank: int, epoch: int) -> Path:
+        """What the objective of a process other than the first remembers after an epoch."""
+        return self.folder / f"state_{rank}_{epoch}.pt"
 
     def open(self) -> dict | None:
-        """Makes the folder, or returns the last checkpoint of an interrupted or finished run of the
-        same options."""
+        """Makes the folder, or returns the last checkpoint of an interrupted or finished run.
+        Raises UserError if that run had other options or inputs."""
         if self.restart and self.folder.exists() and processes().is_main_process:
             shutil.rmtree(self.folder)
-        if (self.folder / "config.json").exists():
-            found = read_json(self.folder / "config.json")
+        config = self.folder / "config.json"
+        if config.exists():
+            found = read_json(config)
             for part in ("options", "inputs"):
-                ours, theirs = self.config[part], found.get(part, {})
-                differing = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
-                if differing:
-                    detail = ", ".join(
-                        f"{k}: {theirs.get(k)} there, {ours.get(k)} now" for k in differing
-                    )
-                    raise UserError(
-                        f"{self.folder} was trained with other {part} ({detail}); "
-                        "--restart throws it away, --tag NAME keeps both"
-                    )
+                self._compare(part, found.get(part, {}))
         versions = {"python": platform.python_version(), "torch": torch.__version__}
-        write_json(self.folder / "config.json", {**self.config, "versions": versions})
-        return (
-            torch.load(self.last, map_location="cpu", weights_only=True)
-            if self.last.exists()
-            else None
-        )
+        write_json(config, {**self.config, "versions": versions})
+        return read_weights(self.last) if self.last.exists() else None
+
+    def _compare(self, part: str, theirs: dict[str, Any]) -> None:
+        ours = self.config[part]
+        # A run at a constant rate can be made longer: its epochs do not depend on their number.
+        free = {"epochs"} if ours.get("schedule") == "constant" else set()
+        names = {*ours, *theirs} - free
+        differing = sorted(name for name in names if ours.get(name) != theirs.get(name))
+        if differing:
+            detail = ", ".join(
+                f"{name}: {theirs.get(name)} there, {ours.get(name)} now" for name in differing
+            )
+            raise UserError(
+                f"{self.folder} was trained with other {part} ({detail}); "
+                "--restart throws it away, --tag NAME keeps both"
+            )
 
     def log(self, record: dict) -> None:
         """Adds an epoch to metrics.jsonl, dropping what an interrupted run had written for it and
         for later ones."""
         kept = [entry for entry in read_metrics(self.folder) if entry["epoch"] < record["epoch"]]
-        write_text(
-            self.folder / "metrics.jsonl",
-            "".join(json.dumps(entry) + "\n" for entry in [*kept, record]),
-        )
+        lines = [json.dumps(entry) + "\n" for entry in [*kept, record]]
+        write_text(self.folder / "metrics.jsonl", "".join(lines))
 
 
 def read_metrics(folder: Path) -> list[dict]:
@@ -80,22 +95,20 @@ def read_metrics(folder: Path) -> list[dict]:
 def finished_run(folder: Path, command: str) -> Path:
     """The checkpoint to use of a run: best.pt, or last.pt where nothing was chosen. Raises
     UserError naming `command` if the run is absent or unfinished."""
-    metrics = read_metrics(folder)
-    if not metrics or not metrics[-1].get("finished"):
-        state = "is not finished" if metrics else "does not exist"
-        raise UserError(f"{folder}: this run {state}; run first: {command}")
+    last = folder / "last.pt"
+    if not last.exists():
+        raise UserError(f"{folder}: this run does not exist; run first: {command}")
+    checkpoint = read_weights(last)
+    if checkpoint["epoch"] < checkpoint["epochs"]:
+        raise UserError(f"{folder}: this run is not finished; run first: {command}")
     best = folder / "best.pt"
-    return best if best.exists() else folder / "last.pt"
+    return best if best.exists() else last
 
 
 def checkpoint_of(model: str, runs: Path) -> str:
     """The name or file of a depth model, or, of the folder of a run or its name in `runs`, its
     checkpoint. Raises UserError if the run is unfinished."""
-    folders = [
-        folder for folder in (Path(model), runs / model) if (folder / "config.json").exists()
-    ]
-    if not folders:
-        return model
-    return str(
-        finished_run(folders[0], "the command that trains it, or give the path of a checkpoint")
-    )
+    for folder in (Path(model), runs / model):
+        if (folder / "config.json").exists():
+            return str(finished_run(folder, "the command that trains it, or give a checkpoint"))
+    return model

@@ -23,7 +23,7 @@ from comics_depth.data.orderings import Point, write_ordering
 from comics_depth.images import write_image
 from comics_depth.paths import Layout
 from common.files import write_json, write_text
-from models.checkpoints import UserError, model_fingerprint
+from models.checkpoints import UserError, model_fingerprint, save_checkpoint
 from models.depth_model import depth_model
 from models.external import licence
 
@@ -156,14 +156,14 @@ def test_what_was_predicted_by_the_same_model_is_kept(layout, torchscripts, tmp_
 def test_averaged_depth_is_other_depth_and_a_run_is_known_by_its_name(layout, torchscripts):
     run = layout.run("mine")
     write_json(run / "config.json", {})
-    write_text(run / "metrics.jsonl", '{"epoch": 1, "finished": true}\n')
+    save_checkpoint(run / "last.pt", {"epoch": 1, "epochs": 1})
     (run / "best.pt").write_bytes((torchscripts / "bright.pt").read_bytes())
     zoo("mine", "--split", "test", "--preset", "open", layout=layout)
     path = layout.predictions("zoo_mine") / "c_1.png"
     once = read_depth(path)
     zoo("mine", "--averaged", "--split", "test", layout=layout)
     assert abs(read_depth(path).mean()) < 1e-3 < once.mean()  # standardised
-    write_text(run / "metrics.jsonl", '{"epoch": 1, "finished": false}\n')
+    save_checkpoint(run / "last.pt", {"epoch": 1, "epochs": 2})
     assert "this run is not finished" in zoo("mine", layout=layout, code=2)
 
 

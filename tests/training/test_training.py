@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from torch.utils.data import Dataset
 
 from comics_depth.images import read_image
 from comics_depth.training.devices import resolved_precision
-from comics_depth.training.loop import Diverged, _restore, fit
+from comics_depth.training.loop import Diverged, TrainingOptions, _Training, fit
 from comics_depth.training.run import Run, finished_run, read_metrics
 from common.errors import UserError
 from common.files import file_hash, read_json
@@ -106,13 +107,19 @@ def cyclegan(pool=3):
     return objective
 
 
-def train(folder, make=Line, data=None, **options):
-    """fit, with the sum of the weights as validation; `options` that fit does not know go to the
-    run."""
+OPTIONS = {"epochs", "batch_size", "seed", "schedule", "workers", "precision"}
+
+
+def fit_with(objective, data, run, **options):
+    """fit, with the options of TrainingOptions among the others."""
+    training = {name: options.pop(name) for name in OPTIONS & set(options)}
+    return fit(objective, data, run, TrainingOptions(**{"workers": 0, **training}), **options)
+
+
+def train(folder, make=Line, data=None, recorded=None, restart=False, **options):
+    """fit, with the sum of the weights as validation; `recorded` are the options of the run."""
     objective = make()
-    run = Run(
-        folder, {name: options.pop(name) for name in ("restart", "lr", "tag") if name in options}
-    )
+    run = Run(folder, recorded or {}, restart=restart)
     network = next(iter(objective.networks))
 
     def validate(device):
@@ -120,16 +127,13 @@ def train(folder, make=Line, data=None, **options):
 
     options = {"epochs": 4, "batch_size": 2, "validate": validate, "monitor": "weight", **options}
     data = data if data is not None else (Domains(6) if "cyclegan" in make.__name__ else Points())
-    records = fit(objective, data, run, workers=0, **options)
-    return objective, records
+    return objective, fit_with(objective, data, run, **options)
 
 
-def told(folder):
+def comparable(folder):
     """Records without what may differ between runs."""
-    return [
-        {k: v for k, v in record.items() if k not in ("seconds", "finished")}
-        for record in read_metrics(folder)
-    ]
+    records = read_metrics(folder)
+    return [{k: v for k, v in record.items() if k != "seconds"} for record in records]
 
 
 def same(one, other):
@@ -156,14 +160,14 @@ def test_two_epochs_and_two_more_are_four(tmp_path, make):
         == [record["epoch"] for record in resumed]
         == [1, 2, 3, 4]
     )
-    assert told(tmp_path / "whole") == told(tmp_path / "parts")
+    assert comparable(tmp_path / "whole") == comparable(tmp_path / "parts")
     for name in ("last", "best"):
         assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "parts", name))
     assert same(dict(objective.networks.state_dict()), dict(objective.networks.state_dict()))
     if make is cyclegan:
-        assert len(checkpoint(tmp_path / "parts")["state"][0]["comics"]) == 3
+        assert len(checkpoint(tmp_path / "parts")["state"]["comics"]) == 3
     else:
-        assert checkpoint(tmp_path / "parts")["state"] == [{"batches": 16}]
+        assert checkpoint(tmp_path / "parts")["state"] == {"batches": 16}
 
 
 @pytest.mark.parametrize("make", [Line, cyclegan])
@@ -183,20 +187,10 @@ def test_a_run_killed_inside_an_epoch_goes_on_as_if_it_had_not_been(tmp_path, ma
     with pytest.raises(UserError, match="not finished; run first: the command"):
         finished_run(tmp_path / "killed", "the command")
     train(tmp_path / "killed", make, schedule="linear")
-    assert told(tmp_path / "whole") == told(tmp_path / "killed")
+    assert comparable(tmp_path / "whole") == comparable(tmp_path / "killed")
     for name in ("last", "best"):
         assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "killed", name))
     assert not [path for path in (tmp_path / "killed").rglob("*") if ".partial" in path.name]
-
-
-def test_every_process_gets_its_own_pool_back(tmp_path):
-    train(tmp_path, cyclegan, epochs=1)
-    saved = checkpoint(tmp_path)
-    saved["state"].append({name: pool[:1] for name, pool in saved["state"][0].items()})
-    for rank, images in ((0, 3), (1, 1), (2, 3)):  # also where there are more processes than before
-        objective = cyclegan()
-        _restore(objective, saved, rank)
-        assert [len(pool.images) for pool in objective.pools.values()] == [images] * 2
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path):
@@ -217,7 +211,7 @@ def test_a_run_killed_between_record_and_checkpoint_does_the_epoch_again(tmp_pat
         before
     )  # the record of epoch 4 is there, its weights are not
     train(tmp_path / "killed")
-    assert told(tmp_path / "whole") == told(tmp_path / "killed")
+    assert comparable(tmp_path / "whole") == comparable(tmp_path / "killed")
     for name in ("last", "best"):
         assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "killed", name))
 
@@ -241,22 +235,24 @@ def test_a_finished_run_does_nothing_and_says_so(tmp_path, capsys):
 
 def test_a_finished_run_whose_networks_were_thrown_away_is_not_trained_again(tmp_path, capsys):
     _, records = train(tmp_path)
-    save_checkpoint(tmp_path / "last.pt", {"epoch": 4})  # as a sweep of learning rates does
+    save_checkpoint(
+        tmp_path / "last.pt", {"epoch": 4, "epochs": 4}
+    )  # as a sweep of learning rates does
     (tmp_path / "best.pt").unlink()
     assert train(tmp_path, data=Points(fails=(0, 0)))[1] == records
     assert "nothing to do" in capsys.readouterr().out
 
 
 def test_other_options_are_an_error_that_names_them(tmp_path):
-    train(tmp_path, epochs=1, lr=0.1)
+    train(tmp_path, epochs=1, recorded={"lr": 0.1})
     before = (tmp_path / "last.pt").read_bytes()
     with pytest.raises(
         UserError,
         match=r"other options \(lr: 0.1 there, 0.2 now\).*--restart.*--tag NAME keeps both",
     ):
-        train(tmp_path, epochs=1, lr=0.2)
+        train(tmp_path, epochs=1, recorded={"lr": 0.2})
     with pytest.raises(UserError, match="tag: None there, new now"):
-        train(tmp_path, epochs=1, lr=0.1, tag="new")
+        train(tmp_path, epochs=1, recorded={"lr": 0.1, "tag": "new"})
     assert (tmp_path / "last.pt").read_bytes() == before
 
 
@@ -269,7 +265,7 @@ def test_another_input_file_is_an_error_that_names_it(tmp_path):
     }
     Run(
         tmp_path / "run",
-        {"workers": 3, "dry_run": True, "restart": False, "data_root": Path("elsewhere")},
+        {"workers": 3, "restart": False},
         inputs,
     ).open()
     (tmp_path / "teacher.pt").write_text("two")
@@ -278,14 +274,57 @@ def test_another_input_file_is_an_error_that_names_it(tmp_path):
 
 
 def test_restart_starts_over(tmp_path):
-    train(tmp_path, epochs=2, lr=0.1)
+    train(tmp_path, epochs=2, recorded={"lr": 0.1})
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "old.jpg").touch()
-    train(tmp_path, epochs=3, lr=0.2, restart=True)
+    train(tmp_path, epochs=3, recorded={"lr": 0.2}, restart=True)
     assert [record["epoch"] for record in read_metrics(tmp_path)] == [1, 2, 3]
     assert not (tmp_path / "samples").exists() and read_json(tmp_path / "config.json")[
         "options"
     ] == {"lr": 0.2}
+
+
+def test_a_run_at_a_constant_rate_can_be_made_longer(tmp_path):
+    def options(schedule, epochs):
+        return {"schedule": schedule, "epochs": epochs}
+
+    train(tmp_path / "whole", recorded=options("constant", 4))
+    train(tmp_path / "longer", recorded=options("constant", 2), epochs=2)
+    finished_run(tmp_path / "longer", "")
+    train(tmp_path / "longer", recorded=options("constant", 4))
+    assert same(checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "longer"))
+    train(tmp_path / "linear", recorded=options("linear", 2), epochs=2, schedule="linear")
+    with pytest.raises(UserError, match="epochs: 2 there, 4 now"):
+        train(tmp_path / "linear", recorded=options("linear", 4), schedule="linear")
+
+
+def test_the_checkpoint_decides_whether_a_run_is_finished(tmp_path):
+    """Killed between the last record and its checkpoint, a run is not finished."""
+    train(tmp_path, epochs=3)
+    before = (tmp_path / "last.pt").read_bytes()
+    train(tmp_path, epochs=4)
+    unfinished = {**torch.load(tmp_path / "last.pt", weights_only=True), "epoch": 3}
+    save_checkpoint(tmp_path / "last.pt", unfinished)
+    assert read_metrics(tmp_path)[-1]["epoch"] == 4
+    with pytest.raises(UserError, match="not finished"):
+        finished_run(tmp_path, "x")
+    (tmp_path / "last.pt").write_bytes(before)
+    assert finished_run(tmp_path, "x") == tmp_path / "best.pt"
+
+
+def test_more_processes_than_before_get_the_memory_of_the_first(tmp_path):
+    train(tmp_path, cyclegan, epochs=1)
+    saved = checkpoint(tmp_path)
+    save_checkpoint(tmp_path / "state_1_1.pt", {k: v[:1] for k, v in saved["state"].items()})
+    for rank, images in ((0, 3), (1, 1), (2, 3)):
+        objective = cyclegan()
+        accelerator = SimpleNamespace(
+            device=torch.device("cpu"), num_processes=1, process_index=rank, prepare_optimizer=id
+        )
+        options = TrainingOptions(1, 2)
+        training = _Training(accelerator, objective, Domains(6), Run(tmp_path, {}), options)
+        training.restore(saved)
+        assert [len(pool.images) for pool in objective.pools.values()] == [images] * 2
 
 
 # What is written
@@ -301,7 +340,7 @@ def test_one_record_an_epoch_with_means_over_its_batches(tmp_path):
 
     objective.steps = steps
     pictures = iter(np.full((2, 4, 4, 3), [[[[9]]], [[[200]]]], np.uint8))
-    records = fit(
+    records = fit_with(
         objective,
         Points(7),
         Run(tmp_path, {}),
@@ -317,7 +356,6 @@ def test_one_record_an_epoch_with_means_over_its_batches(tmp_path):
         2,
         4,
     ]  # two whole batches of 3 an epoch, the 7th sample waits
-    assert [record["finished"] for record in records] == [False, True]
     for epoch, record in enumerate(records):
         part = seen[2 * epoch : 2 * epoch + 2]
         for term in ("squared", "absolute"):
@@ -343,7 +381,7 @@ def test_best_is_the_first_best_epoch_by_the_monitor(tmp_path, larger, best):
         )
         return {"score": next(values), "other": -1.0}
 
-    fit(
+    fit_with(
         objective,
         Points(),
         Run(tmp_path, {}),
@@ -387,7 +425,7 @@ def rates_of(folder, **options):
         return step(*args, **kwargs)
 
     objective.optimizers["line"].step = recorded
-    fit(objective, Points(), Run(folder, {}), batch_size=4, workers=0, **options)
+    fit_with(objective, Points(), Run(folder, {}), batch_size=4, workers=0, **options)
     return rates
 
 
@@ -412,7 +450,7 @@ def test_seed_and_epoch_decide_the_order(tmp_path):
             order.extend(batch["y"].tolist()),
             ask(batch),
         )[1]
-        fit(
+        fit_with(
             objective,
             data,
             Run(tmp_path / str(run), {}),
@@ -434,6 +472,49 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, value):
     assert checkpoint(tmp_path)["epoch"] == 1
 
 
+def test_a_validation_that_is_no_number_stops_the_run(tmp_path):
+    values = iter([1.0, float("nan")])
+    with pytest.raises(Diverged, match="loss or validation is no longer finite in epoch 2"):
+        train(tmp_path, validate=lambda device: {"weight": next(values)})
+    assert checkpoint(tmp_path)["epoch"] == checkpoint(tmp_path, "best")["epoch"] == 1
+
+
+def test_statistics_that_are_no_numbers_stop_the_run(tmp_path):
+    """The loss is finite in training mode whatever the running statistics are."""
+
+    def make():
+        objective = Line()
+        norm = nn.BatchNorm1d(2)
+        norm.running_var.fill_(float("inf"))
+        objective.networks["line"].insert(0, norm)
+        return objective
+
+    with pytest.raises(Diverged, match="weight or statistic of a network is no longer finite"):
+        train(tmp_path, make)
+    assert not (tmp_path / "last.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("epochs", 0), ("batch_size", 0), ("seed", -1), ("workers", -1)]
+)
+def test_options_are_checked_before_the_work(name, value):
+    with pytest.raises(UserError, match=f"--{name.replace('_', '-')}: expected . or more"):
+        TrainingOptions(**{"epochs": 1, "batch_size": 1, name: value})
+
+
+def test_the_number_of_workers_changes_nothing(tmp_path):
+    """Not even where the network draws random numbers itself."""
+    for workers in (0, 2):
+        train(tmp_path / str(workers), epochs=2, workers=workers)
+    assert comparable(tmp_path / "0") == comparable(tmp_path / "2")
+
+
+def test_progress_reaches_a_log_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("comics_depth.training.loop.LOG_SECONDS", 0)
+    train(tmp_path, epochs=1)
+    assert "1/1: step 4 of 4" in capsys.readouterr().out
+
+
 def test_a_batch_is_never_larger_than_the_data(tmp_path):
     objective = TextAreas(2, 1e-3)
 
@@ -441,7 +522,9 @@ def test_a_batch_is_never_larger_than_the_data(tmp_path):
         def __getitem__(self, index):
             return {"image": torch.rand(3, 16, 16), "text_mask": torch.zeros(1, 16, 16)}
 
-    (record,) = fit(objective, Frames(3), Run(tmp_path, {}), epochs=1, batch_size=16, workers=0)
+    (record,) = fit_with(
+        objective, Frames(3), Run(tmp_path, {}), epochs=1, batch_size=16, workers=0
+    )
     assert record["step"] == 1
     assert int(checkpoint(tmp_path)["networks"]["text"]["down.0.1.num_batches_tracked"]) == 1
 
@@ -518,7 +601,8 @@ def test_two_processes_are_one(tmp_path):
         train(tmp_path / "one" / name, make, epochs=2)
         one, two = checkpoint(tmp_path / "one" / name), checkpoint(tmp_path / "two" / name)
         assert one["epoch"] == two["epoch"] == 2
-        assert (len(one["state"]), len(two["state"])) == (1, 2)  # image pools of every process
+        others = {path.name for path in (tmp_path / "two" / name).glob("state_*")}
+        assert others == {"state_1_2.pt"}  # image pools of the second process
         for network, weights in one["networks"].items():
             for key, value in weights.items():
                 assert torch.allclose(value, two["networks"][network][key], atol=tolerance), (
