@@ -5,49 +5,48 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from comics_depth.annotating.server import Server
+from comics_depth.annotating.server import AnnotationServer
 from comics_depth.paths import Layout
 from common.errors import UserError
 from common.files import read_json, write_json
 
 
-class CheckServer(Server):
+class CheckServer(AnnotationServer):
     """The page on which a person marks the crops of `layout.no_text` that still show text. Marks
     are kept in `layout.crop_marks`; the page's Finish writes `layout.no_text_checked`. Raises
     UserError if there are no crops or the port is taken."""
 
-    title = "hand check of the text-free crops"
-
     def __init__(self, layout: Layout, host: str, port: int):
-        self.layout, self.marks = layout, layout.crop_marks
+        self.layout = layout
         images = {name: layout.no_text / f"{name}.jpg" for name in _crops(layout)}
-        super().__init__("check.html", images, host, port)
+        writes = {"mark": self.mark, "finish": self.finish}
+        super().__init__("check.html", images, {"state": self.state}, writes, host, port)
 
-    def _removed(self) -> set[str]:
-        names = read_json(self.marks) if self.marks.exists() else []
-        if not isinstance(names, list):
-            raise UserError(f"{self.marks}: expected a list of crops; mend or delete that file")
-        return {name for name in self.images if name in names}
-
-    def on_get_state(self, _: str) -> dict:
+    def state(self, _: str) -> dict:
         folder = str(self.layout.no_text_checked)
         return {"crops": list(self.images), "removed": sorted(self._removed()), "folder": folder}
 
-    def on_post_mark(self, request: dict) -> dict:
-        self.listed(name := request.get("id"))
+    def mark(self, message: dict) -> dict:
+        name = message.get("id")
+        self.image_file(name)
         with self.lock:
-            removed = (
-                self._removed() | {name}
-                if request.get("removed") is True
-                else self._removed() - {name}
-            )
-            write_json(self.marks, sorted(removed))
+            removed = self._removed() - {name}
+            if message.get("removed") is True:
+                removed.add(name)
+            write_json(self.layout.crop_marks, sorted(removed))
         return {"removed": sorted(removed)}
 
-    def on_post_finish(self, _: dict) -> dict:
+    def finish(self, _: dict) -> dict:
         with self.lock:
             removed = self._removed()
             return {"kept": accept_crops(self.layout, removed, "hand"), "removed": len(removed)}
+
+    def _removed(self) -> set[str]:
+        marks = self.layout.crop_marks
+        names = read_json(marks) if marks.exists() else []
+        if not isinstance(names, list):
+            raise UserError(f"{marks}: expected a list of crops; mend or delete that file")
+        return {name for name in self.images if name in names}
 
 
 def _crops(layout: Layout) -> dict[str, dict]:

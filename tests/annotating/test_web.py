@@ -5,14 +5,14 @@ import json
 import shutil
 import threading
 import time
-import urllib.parse
 from contextlib import contextmanager
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 
-from comics_depth.annotating import checking, ordering
-from comics_depth.annotating import server as web
+from comics_depth.annotating.checking import CheckServer, accept_crops
+from comics_depth.annotating.ordering import OrderingServer
 from comics_depth.data.orderings import read_ordering
 from comics_depth.images import write_image
 from comics_depth.paths import Layout
@@ -32,38 +32,39 @@ def layout(tmp_path):
         write_image(layout.no_text / f"{frame}.jpg", image)
     write_image(layout.no_text / "contact_sheet.jpg", image)
     write_image(layout.dcm_images / "p2.png", np.full((300, 200, 3), 200, np.uint8))
-    write_json(
-        layout.manifest,
-        {"p2_1": {"page": "p2", "box": [20, 30, 140, 120]}, ODD: {"page": "gone", "box": [0] * 4}},
-    )
-    write_json(
-        layout.no_text / "manifest.json", {frame: {"box": [0, 0, 120, 90]} for frame in FRAMES}
-    )
+    pages = {"p2_1": {"page": "p2", "box": [20, 30, 140, 120]}}
+    write_json(layout.manifest, {**pages, ODD: {"page": "gone", "box": [0, 0, 0, 0]}})
+    write_json(layout.crop_manifest, {frame: {"box": [0, 0, 120, 90]} for frame in FRAMES})
     return layout
 
 
 @contextmanager
 def running(server):
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread = threading.Thread(target=server.http.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield server
     finally:
-        server.shutdown()
-        server.server_close()
+        server.http.shutdown()
         thread.join()
 
 
+@pytest.fixture
+def orderings(layout):
+    with running(OrderingServer(layout, FRAMES, "127.0.0.1", 0)) as server:
+        yield server
+
+
 def ask(server, method, route, body=None, token=None, **headers):
-    """(status, JSON or bytes, headers) of one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
+    """(status, JSON or bytes, headers) of one request, sent as the page of the server would."""
+    host = headers.setdefault("Host", f"127.0.0.1:{server.http.port}")
+    headers = {"Origin": f"http://{host}", "Content-Type": "application/json", **headers}
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
     if body is not None and not isinstance(body, bytes):
         body = json.dumps(body).encode()
-        headers = {"Content-Type": "application/json", **headers}
-    headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(
-        method, f"/{server.token if token is None else token}/{route}", body, headers
-    )
+    connection = http.client.HTTPConnection("127.0.0.1", server.http.port, timeout=10)
+    path = f"/{server.token if token is None else token}/{route}"
+    connection.request(method, path, body, headers)
     reply = connection.getresponse()
     content = reply.read()
     connection.close()
@@ -71,18 +72,18 @@ def ask(server, method, route, body=None, token=None, **headers):
     return reply.status, json.loads(content) if is_json else content, reply.headers
 
 
-def about(route, frame):
-    return f"{route}?id={urllib.parse.quote(frame, safe='')}"
+def read(server, route, frame=None):
+    query = "" if frame is None else f"?id={quote(frame, safe='')}"
+    return ask(server, "GET", route + query)[1]
 
 
-@pytest.fixture
-def orderings(layout):
-    with running(ordering.OrderingServer(layout, FRAMES, "127.0.0.1", 0)) as server:
-        yield server
+def counts(server):
+    return [frame["points"] for frame in read(server, "state")["frames"]]
 
 
 def save(server, frame, points, before):
-    return ask(server, "POST", "save", {"id": frame, "points": points, "before": before})[:2]
+    body = {"id": frame, "points": points, "before": before}
+    return ask(server, "POST", "save", body)[:2]
 
 
 def test_points_are_saved_and_undone_to_no_file(layout, orderings):
@@ -90,12 +91,11 @@ def test_points_are_saved_and_undone_to_no_file(layout, orderings):
     assert save(orderings, ODD, [one], []) == (200, {"points": 1})
     assert save(orderings, ODD, [one, two], [one])[0] == 200
     assert layout.ordering(ODD).read_text() == "1 1 5 6\n1 2 119 89\n"
-    assert ask(orderings, "GET", about("frame", ODD))[1]["points"] == [one, two]
-    assert [entry["points"] for entry in ask(orderings, "GET", "state")[1]["frames"]] == [2, 0, 0]
+    assert read(orderings, "frame", ODD)["points"] == [one, two]
+    assert counts(orderings) == [2, 0, 0]
     assert save(orderings, ODD, [], [one, two]) == (200, {"points": 0})
-    assert not layout.ordering(ODD).exists()
     assert not list(layout.orderings.rglob("*.txt"))
-    assert ask(orderings, "GET", "state")[1]["frames"][0] == {"id": ODD, "points": 0}
+    assert read(orderings, "state")["frames"][0] == {"id": ODD, "points": 0}
 
 
 @pytest.mark.parametrize(
@@ -120,29 +120,27 @@ def test_wrong_points_are_refused(layout, orderings, points, words):
     assert not layout.orderings.exists()
 
 
-def test_a_malformed_file_is_shown_and_kept(layout, orderings):
+@pytest.mark.parametrize("content", [b"1 1 5 6\nnearest 1 2 3\n", b"\xff\xfe\x00"])
+def test_a_malformed_file_is_shown_and_kept(layout, orderings, content):
     layout.orderings.mkdir(parents=True)
-    for content in (b"1 1 5 6\nnearest 1 2 3\n", b"\xff\xfe\x00"):
-        layout.ordering("p2_1").write_bytes(content)
-        answer = ask(orderings, "GET", about("frame", "p2_1"))[1]
-        assert "p2_1.txt" in answer["error"]
-        assert answer["points"] == []
-        assert "error" in ask(orderings, "GET", "state")[1]["frames"][1]
-        assert save(orderings, "p2_1", [[1, 1, 2, 2]], [])[0] == 500
-        assert layout.ordering("p2_1").read_bytes() == content
+    layout.ordering("p2_1").write_bytes(content)
+    answer = read(orderings, "frame", "p2_1")
+    assert "p2_1.txt" in answer["error"]
+    assert answer["points"] == []
+    assert "error" in read(orderings, "state")["frames"][1]
+    assert save(orderings, "p2_1", [[1, 1, 2, 2]], [])[0] == 500
+    assert layout.ordering("p2_1").read_bytes() == content
 
 
 def test_an_empty_file_does_not_count_and_other_writers_are_noticed(layout, orderings):
     layout.orderings.mkdir(parents=True)
     layout.ordering("p2_1").write_text("\n")
-    assert ask(orderings, "GET", "state")[1]["frames"][1]["points"] == 0
-    layout.ordering("p2_1").write_text(
-        "1 1 3 3\n1 1 500 3\n"
-    )  # an old point outside can stay, and be undone
+    assert counts(orderings) == [0, 0, 0]
+    old = [[1, 1, 3, 3], [1, 1, 500, 3]]  # a point outside that was there before may stay
+    layout.ordering("p2_1").write_text("1 1 3 3\n1 1 500 3\n")
     status, answer = save(orderings, "p2_1", [[1, 1, 5, 5]], [])
     assert status == 409
     assert "changed elsewhere" in answer["error"]
-    old = [[1, 1, 3, 3], [1, 1, 500, 3]]
     assert save(orderings, "p2_1", [*old, [2, 1, 4, 4]], old)[0] == 200
     assert len(read_ordering(layout.ordering("p2_1"))) == 3
 
@@ -154,8 +152,8 @@ def test_names_of_2020_are_edited_in_place_unless_two_frames_claim_them(layout):
         write_image(layout.frame(frame), np.zeros((9, 9, 3), np.uint8))
     for name in ("a1", "b11"):
         (layout.orderings / f"{name}.txt").write_text("1 1 3 3\n")
-    with running(ordering.OrderingServer(layout, frames, "127.0.0.1", 0)) as server:
-        assert [entry["points"] for entry in ask(server, "GET", "state")[1]["frames"]] == [1, 0, 0]
+    with running(OrderingServer(layout, frames, "127.0.0.1", 0)) as server:
+        assert counts(server) == [1, 0, 0]
         assert save(server, "a_1", [], [[1, 1, 3, 3]])[0] == 200
         assert save(server, "b1_1", [[1, 1, 4, 4]], [])[0] == 200
     assert sorted(path.name for path in layout.orderings.iterdir()) == ["b11.txt", "b1_1.txt"]
@@ -176,154 +174,173 @@ def test_a_failed_save_is_told_and_harms_nothing(layout, orderings, monkeypatch)
 
 
 def test_the_page_beside_has_its_box_or_is_absent(orderings):
-    assert ask(orderings, "GET", about("frame", "p2_1"))[1]["page"] == {
-        "box": [20, 30, 140, 120],
-        "size": [200, 300],
-    }
-    status, content, headers = ask(orderings, "GET", about("page", "p2_1"))
+    page = {"box": [20, 30, 140, 120], "size": [200, 300]}
+    assert read(orderings, "frame", "p2_1")["page"] == page
+    status, content, headers = ask(orderings, "GET", "page?id=p2_1")
     assert (status, headers["Content-Type"], content[:2]) == (200, "image/jpeg", b"\xff\xd8")
     for frame in (ODD, "p2_2"):  # the page is missing; the frame is not in the manifest
-        assert "page" not in ask(orderings, "GET", about("frame", frame))[1]
-        assert ask(orderings, "GET", about("page", frame))[0] == 404
+        assert "page" not in read(orderings, "frame", frame)
+        assert "is not there" in read(orderings, "page", frame)["error"]
 
 
-def test_strangers_get_nothing(layout, orderings):
+BODY = {"id": "p2_1", "points": [[1, 1, 5, 5]], "before": []}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"token": token} for token in ("", "wrong", "%2e%2e", "é")),
+        *({"Host": host} for host in ("evil.example", "127.0.0.1.evil.example:8000", "", "[::1")),
+        *({"Host": host} for host in ("10.0.0.1", "x@localhost", "localhost/x", "localhost:80:80")),
+    ],
+)
+def test_strangers_get_nothing(layout, orderings, change):
+    change = {name: quote(value, safe="%@[]:/") for name, value in change.items()}
+    assert ask(orderings, "GET", "state", **change)[0] == 403
+    assert ask(orderings, "GET", "", **change)[0] == 403
+    assert ask(orderings, "POST", "save", BODY, **change)[0] == 403
+    assert not layout.orderings.exists()
+
+
+def test_only_the_page_itself_writes(layout, orderings):
+    for origin in ("http://evil.example", "null", "", "http://127.0.0.1:1", "https://localhost"):
+        assert ask(orderings, "POST", "save", BODY, Origin=origin)[0] == 403
+    as_text = ask(orderings, "POST", "save", BODY, Content_Type="text/plain")
+    assert as_text[0] == 415
+    for body in (b"[" * 90000, b"[1]", b"{", b""):
+        assert ask(orderings, "POST", "save", body)[0] == 400
+    assert ask(orderings, "POST", "save", b"", Content_Length=str(10**9))[0] == 413
+    assert ask(orderings, "POST", "save", b"", Content_Length="-5")[0] == 400
+    assert not layout.orderings.exists()
+    for host in ("localhost:1234", "127.0.0.1", "[::1]:8000"):  # as through ssh -L
+        assert ask(orderings, "POST", "save", {**BODY, "points": []}, Host=host)[0] == 200
+
+
+def test_only_listed_files_are_served(layout, orderings):
     (layout.frames / "secret.jpg").write_bytes(b"secret")
-    body = {"id": "p2_1", "points": [[1, 1, 5, 5]], "before": []}
-    for token in ("", "wrong", orderings.token[:-1], "%2e%2e"):
-        assert ask(orderings, "GET", "state", token=token)[0] == 403
-        assert ask(orderings, "POST", "save", body, token=token)[0] == 403
-    for host in ("evil.example", "127.0.0.1.evil.example:8000", "", "[::1", "10.0.0.1"):
-        assert ask(orderings, "GET", "state", Host=host)[0] == 403
-        assert ask(orderings, "POST", "save", body, Host=host)[0] == 403
-    for host in ("localhost:1234", "127.0.0.1", "[::1]:8000"):
-        assert ask(orderings, "GET", "state", Host=host)[0] == 200
     for name in ("secret", "../../data/dcm_cropped/images/p2_1", "..", "/etc/passwd", ""):
         for route in ("image", "page", "frame"):
-            assert ask(orderings, "GET", about(route, name))[0] == 404
+            assert "is not in the list" in read(orderings, route, name)["error"]
         assert save(orderings, name, [[1, 1, 5, 5]], [])[0] == 404
-    for route in ("../__init__.py", "__init__.py", "%2e%2e/files.py", "nothing", "save"):
+    for route in ("../__init__.py", "__init__.py", "%2e%2e/files.py", "nothing"):
         assert ask(orderings, "GET", route)[0] == 404
-    assert (
-        ask(orderings, "POST", "save", json.dumps(body).encode(), Content_Type="text/plain")[0]
-        == 400
-    )
-    assert ask(orderings, "POST", "save", b"[" * 90000, Content_Type="application/json")[0] == 400
-    assert ask(orderings, "POST", "save", b"", Content_Length=str(10**9))[0] == 413
-    assert ask(orderings, "POST", "save", b"", Content_Length="-5")[0] == 411
-    assert not layout.orderings.exists()
+    assert ask(orderings, "GET", "save")[0] == 405
     status, content, headers = ask(orderings, "GET", "")
     assert status == 200
     assert b"order.js" in content
     assert "script-src 'self'" in headers["Content-Security-Policy"]
 
 
+def test_fifty_clients_at_once(layout):
+    """All have sent their request before the first is answered."""
+    server = OrderingServer(layout, FRAMES, "127.0.0.1", 0)
+    clients = []
+    for _ in range(50):
+        clients.append(http.client.HTTPConnection("127.0.0.1", server.http.port, timeout=5))
+        clients[-1].request("GET", f"/{server.token}/state")
+    with running(server):
+        assert [client.getresponse().status for client in clients] == [200] * 50
+
+
 def test_bound_to_every_interface_takes_addresses_but_no_foreign_names(layout):
-    with ordering.OrderingServer(layout, FRAMES, "0.0.0.0", 0) as server:
-        assert server.knows_host("10.1.2.3:8000")
-        assert not server.knows_host("evil.example")
-        assert server.address.startswith("http://127.0.0.1:")
+    with running(OrderingServer(layout, FRAMES, "0.0.0.0", 0)) as server:
+        for host in ("10.1.2.3:8000", "[fe80::1]", "localhost"):
+            assert server.knows_host(host)
+        for host in ("evil.example", "10.1.2.3.example", ""):
+            assert not server.knows_host(host)
+        assert server.address.startswith("http://localhost:")
 
 
 def test_what_cannot_be_served_is_a_user_error(layout, orderings):
-    with pytest.raises(UserError, match="--port"):
-        ordering.OrderingServer(layout, FRAMES, "127.0.0.1", orderings.server_address[1])
-    with pytest.raises(UserError, match="--port"):
-        ordering.OrderingServer(layout, FRAMES, "127.0.0.1", 70000)
+    for port in (orderings.http.port, 70000):
+        with pytest.raises(UserError, match="--port"):
+            OrderingServer(layout, FRAMES, "127.0.0.1", port)
     with pytest.raises(UserError, match=r"nowhere_1.jpg is missing.*--crop_frames"):
-        ordering.OrderingServer(layout, ["nowhere_1"], "127.0.0.1", 0)
+        OrderingServer(layout, ["nowhere_1"], "127.0.0.1", 0)
     with pytest.raises(UserError, match="no frames"):
-        ordering.OrderingServer(layout, [], "127.0.0.1", 0)
+        OrderingServer(layout, [], "127.0.0.1", 0)
     shutil.rmtree(layout.no_text)
     with pytest.raises(UserError, match="--generate_dcm_without_text_areas"):
-        checking.CheckServer(layout, "127.0.0.1", 0)
+        CheckServer(layout, "127.0.0.1", 0)
 
 
 def test_ctrl_c_ends_and_the_address_is_printed(layout, monkeypatch, capsys):
-    def interrupted(self):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(web.Server, "serve_forever", interrupted)
-    ordering.OrderingServer(layout, FRAMES, "127.0.0.1", 0).serve_until_interrupted()
-    assert "http://127.0.0.1:" in (printed := capsys.readouterr().out)
-    assert "ssh -L" in printed
+    monkeypatch.setattr("selectors.PollSelector.select", interrupted)
+    OrderingServer(layout, FRAMES, "127.0.0.1", 0).serve_until_interrupted()
+    printed = capsys.readouterr()
+    assert "http://127.0.0.1:" in printed.out
+    assert "ssh -L" in printed.out
+    assert not printed.err
 
 
 def test_accepted_crops(layout):
-    assert checking.accept_crops(layout, {"p2_1"}, "hand") == 2
+    assert accept_crops(layout, {"p2_1"}, "hand") == 2
     target = layout.no_text_checked
     assert (target / f"{ODD}.jpg").read_bytes() == (layout.no_text / f"{ODD}.jpg").read_bytes()
-    manifest = json.loads((target / "manifest.json").read_text())
-    assert {key: manifest[key] for key in ("who", "kept", "removed")} == {
-        "who": "hand",
-        "kept": 2,
-        "removed": 1,
-    }
-    assert list(manifest["crops"]) == [ODD, "p2_2"]
+    manifest = json.loads(layout.checked_manifest.read_text())
+    assert list(manifest.pop("crops")) == [ODD, "p2_2"]
+    assert manifest == {"who": "hand", "kept": 2, "removed": 1}
     assert not (target / "contact_sheet.jpg").exists()
-    assert checking.accept_crops(layout, set(), "accept-all") == 3  # replaces the folder
-    assert len(list(target.rglob("*.jpg"))) == 3
+    assert accept_crops(layout, set(), "accept-all") == 3  # replaces the folder
     for removed in ({"unknown"}, set(FRAMES)):
         with pytest.raises(UserError):
-            checking.accept_crops(layout, removed, "hand")
+            accept_crops(layout, removed, "hand")
     assert len(list(target.rglob("*.jpg"))) == 3
-    (target / "manifest.json").unlink()
+    layout.checked_manifest.unlink()
     with pytest.raises(UserError, match="not written by this command"):
-        checking.accept_crops(layout, set(), "hand")
+        accept_crops(layout, set(), "hand")
     assert not list(layout.data_root.glob(".partial-*"))
 
 
 def test_crops_over_http(layout):
-    with running(checking.CheckServer(layout, "127.0.0.1", 0)) as server:
-        assert ask(server, "GET", "state")[1]["crops"] == FRAMES
-        assert ask(server, "GET", about("image", ODD))[0] == 200
-        assert ask(server, "GET", about("image", "contact_sheet"))[0] == 404
-        assert ask(server, "POST", "mark", {"id": ODD, "removed": True})[1] == {"removed": [ODD]}
-        assert ask(server, "POST", "mark", {"id": "../x", "removed": True})[0] == 404
-        assert json.loads((layout.no_text / "removed.json").read_text()) == [ODD]
-        assert ask(server, "POST", "finish", {})[1] == {"kept": 2, "removed": 1}
-        assert ask(server, "POST", "mark", {"id": ODD, "removed": False})[1] == {"removed": []}
-        (layout.no_text / "removed.json").write_text("{}")
-        status, answer, _ = ask(server, "POST", "finish", {})
+    with running(CheckServer(layout, "127.0.0.1", 0)) as server:
+
+        def write(route, body):
+            return ask(server, "POST", route, body)[:2]
+
+        assert read(server, "state")["crops"] == FRAMES
+        assert read(server, "image", ODD) == (layout.no_text / f"{ODD}.jpg").read_bytes()
+        assert "not in the list" in read(server, "image", "contact_sheet")["error"]
+        assert write("mark", {"id": ODD, "removed": True}) == (200, {"removed": [ODD]})
+        assert write("mark", {"id": "../x", "removed": True})[0] == 404
+        assert json.loads(layout.crop_marks.read_text()) == [ODD]
+        assert write("finish", {}) == (200, {"kept": 2, "removed": 1})
+        assert write("mark", {"id": ODD, "removed": False}) == (200, {"removed": []})
+        layout.crop_marks.write_text("{}")
+        status, answer = write("finish", {})
         assert status == 500
         assert "removed.json" in answer["error"]
 
 
-# Real clicks
-
-
 @pytest.fixture(scope="module")
 def chromium():
-    path = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         pytest.skip("no Chromium on this machine")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as running_playwright:
-        browser = running_playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
+        options = ["--no-sandbox", "--disable-gpu"]
+        browser = running_playwright.chromium.launch(executable_path=path, args=options)
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def page(chromium):
+    """A browser tab with `expect(selector)`, which waits (our CSP forbids wait_for_function). Fails
+    at the end if a script failed or the CSP was in its way."""
+    from playwright.sync_api import expect
+
     page = chromium.new_page(viewport={"width": 1100, "height": 700})
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "console",
-        lambda line: problems.append(line.text) if "Content Security" in line.text else None,
-    )
-    sync_api = pytest.importorskip("playwright.sync_api")
-    sync_api.expect.set_options(timeout=20_000)
-    page.expect = lambda selector: sync_api.expect(
-        page.locator(selector)
-    )  # wait_for_function needs eval: our CSP has none
+    page.on("console", lambda line: "Content Security" in line.text and problems.append(line.text))
+    expect.set_options(timeout=20_000)
+    page.expect = lambda selector: expect(page.locator(selector))
     yield page
     page.close()
     assert not problems
@@ -336,71 +353,78 @@ def wait_for(condition):
     assert condition()
 
 
+class Stage:
+    """Clicks on pixels of the first frame, as it is shown at first: fitted into the canvas with a
+    margin of 12, enlarged at most 8 times."""
+
+    def __init__(self, page, layout):
+        self.page = page
+        self.file = layout.ordering(ODD)
+        self.box = page.locator("#stage").bounding_box()
+        size = self.box["width"], self.box["height"]
+        self.scale = min((size[0] - 24) / 120, (size[1] - 24) / 90, 8)
+        self.left = (size[0] - 120 * self.scale) / 2
+        self.top = (size[1] - 90 * self.scale) / 2
+
+    def points(self):
+        return read_ordering(self.file) if self.file.exists() else []
+
+    def click(self, x, y, count, inside=(0.5, 0.5), button="left"):
+        """Clicks and waits until `count` points are on disk."""
+        across = self.box["x"] + self.left + (x + inside[0]) * self.scale
+        down = self.box["y"] + self.top + (y + inside[1]) * self.scale
+        self.page.mouse.move(across, down)
+        self.page.mouse.click(across, down, button=button)
+        wait_for(lambda: len(self.points()) == count)
+
+    def zoom_twice(self, x, y):
+        """By the wheel, about the pixel under the pointer: 300 units double the picture."""
+        for _ in range(2):
+            self.page.mouse.wheel(0, -300)
+            self.left -= (x + 0.5) * self.scale
+            self.top -= (y + 0.5) * self.scale
+            self.scale *= 2
+
+
 def test_points_by_real_clicks_at_any_zoom(layout, orderings, page):
     page.goto(orderings.address)
     page.expect("#left").to_have_text("object 1, intra 1")
-    box = page.locator("#stage").bounding_box()
-    # What the page does at first: fit into the canvas with a margin of 12, enlarged at most 8
-    # times.
-    scale = min((box["width"] - 24) / 120, (box["height"] - 24) / 90, 8)
-    left, top = (box["width"] - 120 * scale) / 2, (box["height"] - 90 * scale) / 2
-
-    def written():
-        return read_ordering(layout.ordering(ODD)) if layout.ordering(ODD).exists() else []
-
-    def click(x, y, count, inside=(0.5, 0.5), **how):
-        at = box["x"] + left + (x + inside[0]) * scale, box["y"] + top + (y + inside[1]) * scale
-        page.mouse.move(*at)
-        page.mouse.click(*at, **how)
-        wait_for(lambda: len(written()) == count)
-
-    click(60, 45, 1, button="middle")  # the first point is 1 1 whichever button
-    # Zoom in twice about that point with the wheel: 2 ** (delta / 300).
-    for delta in (-300, -300):
-        page.mouse.wheel(0, delta)
-        factor = 2 ** (-delta / 300)
-        left, top = (
-            (60.5 * scale + left) - 60.5 * scale * factor,
-            (45.5 * scale + top) - 45.5 * scale * factor,
-        )
-        scale *= factor
-    click(65, 40, 2, inside=(0.93, 0.93), button="left")
-    click(55, 50, 3, inside=(0.07, 0.07), button="middle")
-    click(57, 44, 4, button="right")
+    stage = Stage(page, layout)
+    stage.click(60, 45, 1, button="middle")  # the first point is 1 1 whichever button
+    stage.zoom_twice(60, 45)
+    stage.click(65, 40, 2, inside=(0.93, 0.93))
+    stage.click(55, 50, 3, inside=(0.07, 0.07), button="middle")
+    stage.click(57, 44, 4, button="right")
     page.keyboard.down("Shift")
-    click(70, 47, 5, button="left")
+    stage.click(70, 47, 5)
     page.keyboard.up("Shift")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowRight")
-    assert page.locator("#left").inner_text() == "object 4, intra 3"
-    click(52, 41, 6, button="right")
+    page.expect("#left").to_have_text("object 4, intra 3")
+    stage.click(52, 41, 6, button="right")
     page.keyboard.press("Control+z")  # back to the levels that the arrows had set
-    wait_for(lambda: len(written()) == 5)
-    assert page.locator("#right").inner_text() == "object 4, intra 2"
+    wait_for(lambda: len(stage.points()) == 5)
+    page.expect("#right").to_have_text("object 4, intra 2")
     page.keyboard.press("Backspace")
-    wait_for(lambda: len(written()) == 4)
-    assert page.locator("#right").inner_text() == "object 2, intra 1"
-    # A drag moves the picture and adds no point; a click right of the frame is none either.
-    page.mouse.move(box["x"] + 300, box["y"] + 300)
+    wait_for(lambda: len(stage.points()) == 4)
+    page.expect("#right").to_have_text("object 2, intra 1")
+    # A drag moves the picture and adds no point.
+    page.mouse.move(stage.box["x"] + 300, stage.box["y"] + 300)
     page.mouse.down()
-    page.mouse.move(box["x"] + 340, box["y"] + 280, steps=3)
+    page.mouse.move(stage.box["x"] + 340, stage.box["y"] + 280, steps=3)
     page.mouse.up()
-    left, top = left + 40, top - 20
-    click(58, 46, 5, button="left")
-    assert written() == [
-        (1, 1, 60, 45),
-        (1, 2, 65, 40),
-        (2, 1, 55, 50),
-        (2, 1, 57, 44),
-        (2, 2, 58, 46),
-    ]
+    stage.left += 40
+    stage.top -= 20
+    stage.click(58, 46, 5)
+    expected = [(1, 1, 60, 45), (1, 2, 65, 40), (2, 1, 55, 50), (2, 1, 57, 44), (2, 2, 58, 46)]
+    assert stage.points() == expected
     page.keyboard.press("n")
     page.expect("#name").to_have_text("p2_1")
-    page.wait_for_selector("#beside:not([hidden])")
+    page.expect("#beside").to_be_visible()
     page.keyboard.press("p")
+    page.expect("#name").to_have_text(ODD)
     page.expect("#left").to_have_text("object 2, intra 3")
-    assert page.locator("#name").inner_text() == ODD
-    assert page.locator("#count").inner_text() == "1 of 3 frames done"
+    page.expect("#count").to_have_text("1 of 3 frames done")
     for _ in range(5):
         page.click("#undo")
     wait_for(lambda: not layout.ordering(ODD).exists())
@@ -413,17 +437,14 @@ def test_failures_are_seen_in_the_browser(layout, orderings, page):
     page.goto(orderings.address)
     page.expect("#left").to_have_text("object 1, intra 1")
     page.locator("#frames button").nth(1).click()
-    page.wait_for_selector("#status.bad")
-    assert "p2_1.txt:1" in page.locator("#status").inner_text()
+    page.expect("#status.bad").to_contain_text("p2_1.txt:1")
     page.click("#stage")
     page.keyboard.press("n")
     page.expect("#status").to_have_class("good")
     target = layout.ordering("p2_2")
-    target.mkdir()  # no file can be written over a folder, whoever runs this test
-    (target / "x").write_text("")
+    (target / "x").mkdir(parents=True)  # no file can be written over a folder, by whomever
     page.click("#stage")
-    page.wait_for_selector("#status.bad")
-    assert "NOT SAVED" in page.locator("#status").inner_text()
+    page.expect("#status.bad").to_contain_text("NOT SAVED")
     shutil.rmtree(target)
     page.click("#retry")
     page.expect("#status").to_have_text("saved")
@@ -432,15 +453,14 @@ def test_failures_are_seen_in_the_browser(layout, orderings, page):
 
 
 def test_crops_by_real_clicks(layout, page):
-    with running(checking.CheckServer(layout, "127.0.0.1", 0)) as server:
+    with running(CheckServer(layout, "127.0.0.1", 0)) as server:
         page.goto(server.address)
         for name, pressed in ((ODD, "true"), ("p2_1", "true"), ("p2_2", "true"), ("p2_2", "false")):
             page.locator("#crops button", has_text=name).click()
-            page.expect(f"#crops button:nth-child({FRAMES.index(name) + 1})").to_have_attribute(
-                "aria-pressed", pressed
-            )
+            crop = f"#crops button:nth-child({FRAMES.index(name) + 1})"
+            page.expect(crop).to_have_attribute("aria-pressed", pressed)
         page.expect("#count").to_have_text("1 kept, 2 removed")
-        assert json.loads((layout.no_text / "removed.json").read_text()) == sorted([ODD, "p2_1"])
+        assert json.loads(layout.crop_marks.read_text()) == sorted([ODD, "p2_1"])
         page.reload()
         page.expect("#count").to_have_text("1 kept, 2 removed")
         page.click("#finish")
