@@ -10,6 +10,22 @@ const nextLevels = (button) => (frame.current ? levelsFor[button](frame.current)
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const colour = (object) => `hsl(${(212 + (object - 1) * 137.5) % 360} 85% 38%)`;
 
+// How long a person takes for a frame, without pauses of more than two minutes.
+let active = Date.now();
+function countTime() {
+  const pause = (Date.now() - active) / 1000;
+  if (frames[at] && pause <= 120) frames[at].seconds = (frames[at].seconds ?? 0) + pause;
+  active = Date.now();
+}
+for (const kind of ["pointerdown", "keydown", "wheel"]) addEventListener(kind, countTime, { capture: true, passive: true });
+
+// The median over the frames that were ordered since the page was opened, without the one at hand.
+function pace() {
+  const times = frames.filter((one, index) => one.placed && one.points && index !== at).map((one) => one.seconds).sort((a, b) => a - b);
+  const middle = (times.at((times.length - 1) >> 1) + times.at(times.length >> 1)) / 2;
+  return times.length ? `median ${Math.round(middle)} s a frame (${times.length} ordered)` : "";
+}
+
 const unsaved = () => [...states.values()].filter((one) => one.failed);
 
 async function open(index) {
@@ -31,7 +47,7 @@ async function open(index) {
     const fresh = { points: data.points, before, saved: data.points, current: data.points.at(-1)?.slice(0, 2) ?? null };
     frame = Object.assign(kept && same(kept.saved, data.points) ? kept : fresh, { entry, data, image });
     states.set(entry.id, frame);
-    tell(data.error || unsaved()[0]?.failed || "", data.error || unsaved().length);
+    tell(data.error || unsaved()[0]?.failed || pace(), data.error || unsaved().length);
     showPage(data.page, entry.id);
     fit();
   } catch (error) { if (at === index) tell(error.message, true); }
@@ -58,7 +74,7 @@ function save(target) {
       delete target.failed;
       target.entry.points = points.length;
     } catch (error) { target.failed = `NOT SAVED, ${target.entry.id}: ${error.message}`; }
-    tell(unsaved()[0]?.failed || "saved", unsaved().length);
+    tell(unsaved()[0]?.failed || ["saved", pace()].filter(Boolean).join(" · "), unsaved().length);
     show();
   });
 }
@@ -69,6 +85,7 @@ function place(button, x, y) {
   frame.before.push(frame.current);
   frame.current = nextLevels(button);
   frame.points = [...frame.points, [...frame.current, x, y]];
+  frame.entry.placed = true;
   save(frame);
   show();
 }

@@ -431,6 +431,28 @@ def test_points_by_real_clicks_at_any_zoom(layout, orderings, page):
     assert list(layout.orderings.rglob("*.txt")) == []
 
 
+def test_the_time_for_a_frame_is_the_median_without_pauses(orderings, page):
+    page.clock.install(time=0)
+    page.clock.pause_at(1)  # seconds; the clock of the page stands still but for fast_forward
+    page.goto(orderings.address)
+
+    def order(frame, *pauses):
+        page.expect("#name").to_have_text(frame)
+        page.expect("#left").to_have_text("object 1, intra 1")
+        for count, pause in enumerate(pauses, start=1):
+            page.clock.fast_forward(pause * 1000)
+            page.click("#stage", position={"x": 300 + 40 * count, "y": 300})
+            page.expect("#frames .here small").to_have_text(f"{count} points")
+        page.keyboard.press("n")
+
+    order(ODD, 10, 121, 12)  # 22 s: the person was away for the pause in the middle
+    page.expect("#status").to_have_text("median 22 s a frame (1 ordered)")
+    order("p2_1", 30, 34)
+    page.expect("#status").to_have_text("median 43 s a frame (2 ordered)")
+    page.click("#stage")  # the frame at hand is not in it
+    page.expect("#status").to_have_text("saved · median 43 s a frame (2 ordered)")
+
+
 def test_failures_are_seen_in_the_browser(layout, orderings, page):
     layout.orderings.mkdir(parents=True)
     layout.ordering("p2_1").write_text("broken\n")
