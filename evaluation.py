@@ -1,5 +1,5 @@
-"""Scores depth predictions against hand-made depth orderings: one run, the whole table, or
-anybody's depth maps."""
+"""Scores depth against depth orderings: one prediction set, the whole table, anybody's depth maps,
+or any depth models."""
 
 import argparse
 from pathlib import Path
@@ -7,188 +7,148 @@ from pathlib import Path
 from comics_depth.cli import apply_preset, command_line, run_main
 from comics_depth.evaluation.metrics import PROTOCOLS, summarise
 from comics_depth.evaluation.report import write_report
-from comics_depth.evaluation.rules import REFERENCES
-from comics_depth.evaluation.scoring import (
-    Frame,
-    Run,
-    choose_frames,
-    count_run,
-    find_maps,
-    frame_options,
-    frames_to_score,
-    score,
-)
+from comics_depth.evaluation.scoring import complete_maps, count_set, ordered_frames, score
+from comics_depth.evaluation.sets import ROWS, model_sets, named_models, stage_sets
 from comics_depth.evaluation.table import CAPTION, markdown
-from comics_depth.paths import run_name
 from common.errors import UserError
 from common.files import write_json
 
-# approach -> the script that predicts, and the rows of the table in their order
-ROWS = {
-    "natural2comics": ("cyclegan_natural2comics.py", ("simple", "depth_aware")),
-    "depth_estimator": ("depth_estimator.py", ("simple", "add_text", "add_text_ignoretext")),
-    "baseline": ("baseline.py", ("no_batchnorm_trick", "batchnorm_trick", *REFERENCES)),
-}
 EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
   python evaluation.py all --preset demo
-  python evaluation.py predictions my_depth_maps --json scores.json
-  python evaluation.py predictions my_depth_maps --orderings my_orderings"""
+  python evaluation.py predictions my_depth_maps --orderings my_orderings --json scores.json
+  python evaluation.py models default MiDaS theirs=their_torchscript.pt --split test
+  python evaluation.py models hf:depth-anything/Depth-Anything-V2-Small-hf depth_estimator_simple"""
 
 
 def main() -> None:
-    args = parse()
-    runs, baseline = wanted_runs(args)
+    args = apply_preset(command_parser().parse_args())
+    layout, protocol = args.layout, args.protocol
+    whole_table = args.approach in ("all", "models")
+    models = named_models(args.words) if args.approach == "models" else {}
+    if models:
+        sets, baseline = model_sets(layout, models, args.baseline)
+    else:
+        sets, baseline = stage_sets(layout, args.approach, args.words, args.tag)
+    if not models and (args.baseline or args.averaged or args.floats or args.restart):
+        raise UserError("--baseline, --averaged, --floats and --restart are options of `models`")
+    orderings = args.orderings or layout.orderings
+    splits = chosen_splits(args.split, args.orderings is not None, protocol)
+    report = args.report
+    if report is None and whole_table:
+        report = layout.results / ("models" if models else "")
     if args.dry_run:
-        splits = "all" if args.every_ordering else " and ".join(args.splits)
         print(
-            f"would score, {args.protocol} protocol, with the orderings in {args.orderings}"
-            f" ({splits}), compared to {baseline.name}:"
+            f"would score, {protocol} protocol, with the orderings in {orderings}"
+            f" ({' and '.join(splits or ['all'])}), compared to {baseline.name}:"
         )
-        for run in runs:
-            print(f"  {run.name} from {run.folder}{'' if run.folder.is_dir() else ' (missing)'}")
-        for path in filter(None, (args.json, args.report and args.report / "report.html")):
+        for one in sets:
+            model = f", would predict with {models[one.name]}" if one.name in models else ""
+            missing = "" if one.folder.is_dir() else " (missing)"
+            print(f"  {one.name} from {one.folder}{missing}{model}")
+        for path in filter(None, (args.json, report and report / "report.html")):
             print(f"would write {path}")
         return
-    frames = frames_to_score(args)
-    maps = maps_to_score(args, runs, baseline, frames)
-    counts = {run: count_run(run, frames, paths, args.protocol) for run, paths in maps.items()}
-    rows = score(args, frames, [run for run in runs if run in counts], counts, counts.get(baseline))
-    caption = CAPTION.format(baseline=baseline.name, protocol=args.protocol)
+
+    frames = ordered_frames(layout, orderings, splits, protocol)
+    caption = CAPTION.format(baseline=baseline.name, protocol=protocol)
+    if models:
+        from comics_depth.evaluation import models as networks  # nothing else here needs torch
+
+        failed = networks.predict_with_models(
+            layout,
+            models,
+            [frame.name for frame in frames],
+            averaged=args.averaged,
+            floats=args.floats,
+            restart=args.restart,
+        )
+        if baseline.name in failed:
+            raise UserError(f"--baseline {baseline.name} gave no depth; see above")
+        sets = [one for one in sets if one.name not in failed]
+        caption += networks.about_models(models, failed)
+    allow_missing = args.allow_missing and args.approach == "all"
+    maps = complete_maps(layout, sets, baseline, frames, allow_missing)
+    counts = {one: count_set(one, frames, paths, protocol) for one, paths in maps.items()}
+    rows = score(sets, counts, baseline, frames, protocol, all_together=splits is None)
+    if models:  # a leaderboard, best first in each split
+        rows.sort(key=lambda row: -(row.scores["inter_objects"]["mean"] or 0))
+        sections = ("all", "train", "validation", "test")
+        rows.sort(key=lambda row: sections.index(row.split))
     print(markdown(rows, caption), end="")
     if baseline not in counts:
-        dropped = " (so no image was dropped)" if args.protocol == "original" else ""
-        print(
-            f"\nNot compared to {baseline.name}, which lacks predictions of these frames{dropped}."
-            f" {baseline.remedy}"
-        )
+        print(f"\nNot compared to {baseline.name}: predictions are missing. {baseline.remedy}")
     if args.json:
-        document = {"protocol": args.protocol}
-        if args.approach == "all":
+        document = {"protocol": protocol}
+        if whole_table:
+            document["rows"] = {row.name: {} for row in rows}
             for row in rows:
-                document.setdefault("rows", {}).setdefault(row.run, {})[row.split] = row.scores
+                document["rows"][row.name][row.split] = row.scores
         else:
-            whole = summarise(counts[runs[0]], counts.get(baseline), args.protocol)
-            document |= {
-                "run": runs[0].name,
-                **whole,
-                "splits": {row.split: row.scores for row in rows},
-            }
+            document |= {"run": sets[0].name}
+            document |= summarise(counts[sets[0]], counts.get(baseline), protocol)
+            document["splits"] = {row.split: row.scores for row in rows}
         write_json(args.json, document)
         print(f"\nwrote {args.json}")
-    if args.report:
-        write_report(args.report, rows, caption, args.protocol, frames, maps, args.layout.frame)
+    if report:
+        write_report(report, rows, caption, protocol, frames, maps, layout.frame)
 
 
-def parse() -> argparse.Namespace:
-    parser = command_line(__doc__, EXAMPLES, "tag")
-    parser.add_argument(
-        "approach", choices=(*ROWS, "all", "predictions"), help="whose predictions are scored"
-    )
-    parser.add_argument(
-        "variant",
-        nargs="?",
+def command_parser() -> argparse.ArgumentParser:
+    parser = command_line(__doc__, EXAMPLES, "tag", "averaged", "floats", "restart")
+    add = parser.add_argument
+    add("approach", choices=(*ROWS, "all", "predictions", "models"), help="what is scored")
+    add(
+        "words",
+        nargs="*",
+        metavar="NAME",
         help="; ".join(f"{name}: {', '.join(ROWS[name][1])}" for name in ROWS)
-        + "; all: nothing; predictions: FOLDER of <frame>.png (8 or 16 bit) or .npy, larger ="
-        " nearer "
-        "(the .npy counts where both are there)",
+        + "; all: nothing; predictions: FOLDER of <frame>.png (8 or 16 bit) or .npy (preferred),"
+        " larger = nearer; models: names, runs, checkpoints, TorchScript files, hf:<repo id or"
+        " folder>, each also as ROW=MODEL",
     )
-    frame_options(parser)
-    parser.add_argument(
+    add(
+        "--baseline",
+        metavar="ROW",
+        help="models: the row that all are compared to (default lower_is_nearer)",
+    )
+    add(
+        "--orderings",
+        type=Path,
+        help="folder of depth orderings (default: the data root's); without --split, every ordering"
+        " there is scored",
+    )
+    add(
+        "--split",
+        choices=("validation", "test", "both"),
+        help="frames to score (default: both, each in a section of its own)",
+    )
+    add(
         "--protocol",
         choices=PROTOCOLS,
         default="corrected",
-        help=(
-            "original: the scorer of 2020 with "
-            "its faults, for old numbers, without --split on validation (default: corrected)"
-        ),
+        help="original: the scorer of 2020 with its faults, for old numbers, without --split on"
+        " validation (default: corrected)",
     )
-    parser.add_argument("--json", type=Path, help="also write the scores to this file")
-    parser.add_argument(
+    add("--json", type=Path, help="also write the scores to this file")
+    add(
         "--report",
         type=Path,
         metavar="FOLDER",
-        help=(
-            "also write tables, figure and a page to open in "
-            "a browser there (all: always, default <runs root>/evaluation)"
-        ),
+        help="also write tables, figure and a page to open in a browser there (all, models: always,"
+        " default <runs root>/evaluation, .../evaluation/models)",
     )
-    parser.add_argument(
-        "--allow-missing", action="store_true", help="all: leave out rows without predictions"
-    )
-    args = parser.parse_args()
-    if args.variant == "add_text_ignoreloss":
-        args.variant = "add_text_ignoretext"
-    if args.approach in ROWS and args.variant not in ROWS[args.approach][1]:
-        parser.error(
-            f"{args.approach} needs one of: {', '.join(ROWS[args.approach][1])} (found:"
-            f" {args.variant})"
-        )
-    if (args.approach, args.variant is None) in (("predictions", True), ("all", False)):
-        parser.error("predictions needs the FOLDER of the depth maps, all takes no variant")
-    apply_preset(args)
-    choose_frames(args)
-    if args.approach == "all":
-        args.report = args.report or args.layout.results
-    return args
+    add("--allow-missing", action="store_true", help="all: leave out rows without predictions")
+    parser.set_defaults(averaged=False)  # in presets it is about the teacher's depth
+    return parser
 
 
-def wanted_runs(args: argparse.Namespace) -> tuple[list[Run], Run]:
-    """The runs to score, in the order of the table, and the baseline they are compared to."""
-    asked = (args.approach, args.variant)
-    # A rule without a network is the same under every tag; the baseline is, where none was made
-    # with this tag.
-    untagged = {
-        *REFERENCES,
-        *(["batchnorm_trick"] if asked != ("baseline", "batchnorm_trick") else []),
-    }
-
-    def run(approach: str, variant: str) -> Run:
-        name = run_name(approach, variant, args.tag)
-        if variant in untagged and not args.layout.predictions(name).is_dir():
-            name = run_name(approach, variant)
-        train = "" if variant in (*REFERENCES, "no_batchnorm_trick") else "--train "
-        remedy = args.layout.command(
-            f"{ROWS[approach][0]} {variant} {train}--generate_depth_images"
-        )
-        return Run(name, args.layout.predictions(name), f"Run first: {remedy}")
-
-    if args.approach == "predictions":
-        folder = Path(args.variant)
-        runs = [
-            Run(folder.resolve().name, folder, "Write one map for each frame, of the frame's size")
-        ]
-    elif args.approach == "all":
-        runs = [run(approach, variant) for approach in ROWS for variant in ROWS[approach][1]]
-    else:
-        runs = [run(*asked)]
-    return runs, run("baseline", "batchnorm_trick")
-
-
-def maps_to_score(
-    args: argparse.Namespace, runs: list[Run], baseline: Run, frames: list[Frame]
-) -> dict[Run, list[Path]]:
-    """The depth maps of the runs that can be scored, the baseline among them if it can be. Raises
-    UserError that names the frames a wanted run lacks and the command that predicts them; under
-    --allow-missing such a row of `all` is left out, which is printed."""
-    present, problems = {}, []
-    for run in dict.fromkeys([*runs, baseline]):
-        maps = find_maps(args.layout, run, frames)
-        missing = [frame.name for frame, path in zip(frames, maps, strict=True) if path is None]
-        if not missing:
-            present[run] = maps
-        elif run in runs:
-            names = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
-            problems.append(
-                f"{run.name}: no prediction for {len(missing)} of {len(frames)} frames ({names});"
-                f" expected <frame>.png or <frame>.npy in {run.folder}. {run.remedy}"
-            )
-    if problems and not (
-        args.approach == "all" and args.allow_missing and present.keys() & set(runs)
-    ):
-        hint = "\nTo leave such rows out: --allow-missing" if args.approach == "all" else ""
-        raise UserError("\n".join(problems) + hint)
-    print("".join(f"left out: {problem}\n\n" for problem in problems), end="")
-    return present
+def chosen_splits(split: str | None, own_orderings: bool, protocol: str) -> tuple[str, ...] | None:
+    """The splits to score; None: every ordering of a folder that was given without a split."""
+    if split is None and own_orderings:
+        return None
+    # The 2020 code never scored the test split.
+    split = split or ("validation" if protocol == "original" else "both")
+    return ("validation", "test") if split == "both" else (split,)
 
 
 if __name__ == "__main__":

@@ -208,7 +208,7 @@ def averaged(
 
 def labelled(args, networks: list[str]) -> Path:
     """The folder of the depth of every training frame, the mean over networks (pseudo-labels of an
-    ensemble; no hand-made ordering is used)."""
+    ensemble; no ordering is used)."""
     names = frame_names(args.layout, "train")
     folders = [
         averaged(args, network, args.layout.run(f"averaged_{network}"), names, args.layout.frame)

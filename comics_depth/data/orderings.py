@@ -1,4 +1,4 @@
-"""Hand-made depth orderings: `object_level intra_level x y` a line, level 1 = nearest."""
+"""Depth orderings: `object_level intra_level x y` a line, level 1 = nearest."""
 
 from pathlib import Path
 from typing import NamedTuple

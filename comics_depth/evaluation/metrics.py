@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import permutation_test
+from scipy.stats import bootstrap, permutation_test
 
 from comics_depth.data.orderings import Point
 from common.errors import UserError
 
-KINDS = ("inter_objects", "against", "without_farthest", "intra_object")
+# kind of pairs -> what a reader sees; see count_pairs
+KINDS = {
+    "inter_objects": "inter-objects",
+    "against_height": "against height",
+    "without_background": "without background",
+    "intra_object": "intra-object",
+}
 PROTOCOLS = ("corrected", "original")
 RIGHT = 0  # column of the counts; the others are wrong and tied
 RESAMPLES = 10_000
@@ -21,9 +27,9 @@ def count_pairs(inverse_depth: np.ndarray, points: Sequence[Point], frame: str) 
     is right if its nearer point has strictly more. The kinds:
 
     * inter_objects: different object levels;
-    * against: of these, the pairs whose nearer point is not lower in the picture (y of the nearer
-      <= y of the farther), which the rule "lower is nearer" cannot get;
-    * without_farthest: of these, the pairs whose farther point is not on the frame's last object
+    * against_height: of these, the pairs whose nearer point is not lower in the picture (y of the
+      nearer <= y of the farther), where the cue "lower is nearer" fails;
+    * without_background: of these, the pairs whose farther point is not on the frame's last object
       level (easy skies);
     * intra_object: same object level, different intra levels.
 
@@ -32,9 +38,8 @@ def count_pairs(inverse_depth: np.ndarray, points: Sequence[Point], frame: str) 
     level, intra, x, y = np.array(points, dtype=np.int64).reshape(-1, 4).T
     for point in np.flatnonzero((x < 0) | (x >= width) | (y < 0) | (y >= height)):
         raise UserError(
-            f"frame {frame}: the point x={x[point]} y={y[point]} of its ordering lies outside the"
-            f" depth map of {width}x{height} pixels; predict at the size of the frame, or mend the"
-            " ordering"
+            f"frame {frame}: the point x={x[point]} y={y[point]} lies outside the depth map of"
+            f" {width}x{height} pixels; predict at the frame's size, or correct the ordering"
         )
     depth = inverse_depth[y, x]
     inter = level[:, None] < level  # rows: nearer point, columns: farther point
@@ -49,68 +54,73 @@ def count_pairs(inverse_depth: np.ndarray, points: Sequence[Point], frame: str) 
 
 
 def accuracies(counts: np.ndarray) -> np.ndarray:
-    """Share of right pairs per image, (images,) from counts (images, 3); NaN where an image has no
-    pair."""
-    pairs = counts.sum(axis=1)
-    return np.divide(counts[:, RIGHT], pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
+    """Share of right pairs per image, (images,) from counts (images, 3) that hold a pair each."""
+    return counts[:, RIGHT] / counts.sum(axis=1)
 
 
 def interval(values: np.ndarray) -> tuple[float | None, float | None]:
     """95 % percentile bootstrap interval (Efron 1979) of the mean of `values` (images,); None for
-    both without any."""
-    if len(values) == 0:
-        return None, None
-    rng = np.random.default_rng(SEED)
-    blocks = [rng.integers(len(values), size=(RESAMPLES // 10, len(values))) for _ in range(10)]
-    low, high = np.percentile(
-        np.concatenate([values[block].mean(axis=1) for block in blocks]), (2.5, 97.5)
+    both without any, the value itself for one."""
+    if len(values) < 2:
+        return (float(values[0]),) * 2 if len(values) else (None, None)
+    found = bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=1000,
+        method="percentile",
+        rng=np.random.default_rng(SEED),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def sign_flip_p(difference: np.ndarray) -> float | None:
+    """Two-sided p-value of the mean of paired differences (images,) under random signs; None for
+    fewer than two images."""
+    if len(difference) < 2:
+        return None
+    if not difference.any():
+        return 1.0
+    test = permutation_test(
+        (difference,),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=RESAMPLES - 1,
+        batch=1000,
+        rng=np.random.default_rng(SEED),
     )
-    return float(low), float(high)
+    return float(test.pvalue)
 
 
 def compare(
     accuracy: np.ndarray, baseline: np.ndarray, protocol: str = "corrected"
 ) -> dict[str, float | None]:
     """Accuracies (images,) against the baseline's on the same images: mean paired `difference` with
-    `ci_low` and `ci_high` (bootstrap over images) and `p` (two-sided sign-flip permutation test of
-    the mean difference, not adjusted for the number of rows); `ratio` and `decibel` = 10
-    log10(ratio).
+    `ci_low` and `ci_high` (bootstrap over images) and `p` (sign-flip test, not adjusted for the
+    number of rows); `ratio` and `decibel` = 10 log10(ratio).
 
-    corrected: the ratio is that of the two means. original: the mean of the images' ratios, and the
-    mean of the images' decibels. A value that is not defined (no image, a logarithm of 0) is
-    None."""
+    corrected: the ratio is that of the two means. original: the mean of the images' ratios and the
+    mean of their decibels, without the images where the baseline has no right pair. A value that is
+    not defined (no image, a logarithm of 0) is None."""
     if len(accuracy) == 0:
         return dict.fromkeys(("difference", "ci_low", "ci_high", "p", "ratio", "decibel"))
     difference = accuracy - baseline
     low, high = interval(difference)
-    p = None if len(difference) < 2 else 1.0
-    if p and difference.any():
-        p = float(
-            permutation_test(
-                (difference,),
-                lambda values, axis: values.mean(axis=axis),
-                permutation_type="samples",
-                vectorized=True,
-                n_resamples=RESAMPLES - 1,
-                batch=1000,
-                rng=np.random.default_rng(SEED),
-            ).pvalue
-        )
     if protocol == "original":
-        ratios = accuracy / baseline
+        above, below = accuracy, baseline
     else:
-        ratios = (
-            accuracy.mean(keepdims=True) / baseline.mean() if baseline.mean() > 0 else np.array([])
-        )
+        above = accuracy.mean(keepdims=True)
+        below = baseline.mean(keepdims=True)
+    ratios = above[below > 0] / below[below > 0]
+    defined = len(ratios) > 0
     return {
         "difference": float(difference.mean()),
         "ci_low": low,
         "ci_high": high,
-        "p": p,
-        "ratio": float(ratios.mean()) if len(ratios) else None,
-        "decibel": (
-            float(10 * np.log10(ratios).mean()) if len(ratios) and ratios.min() > 0 else None
-        ),
+        "p": sign_flip_p(difference),
+        "ratio": float(ratios.mean()) if defined else None,
+        "decibel": float(10 * np.log10(ratios).mean()) if defined and ratios.min() > 0 else None,
     }
 
 
@@ -122,19 +132,18 @@ def summarise(
     `compared` (see `compare`; None without a baseline). `counts` and `baseline` are (images, 4, 3)
     of the same images; what no image defines is None.
 
-    `protocol="original"` repeats the scorer of 2020 as far as its description goes. Of each kind it
-    drops the images where the *baseline* has no right pair (from the mean as well as from the
-    ratio), and averages ratios and decibels image by image. Where the 2020 code stopped at the
-    logarithm of 0 (an image where the model has no right pair), `decibel` is None. Intervals,
-    p-values and the kinds against and without_farthest are ours under either protocol."""
+    The protocols differ in `ratio` and `decibel` alone. Where the scorer of 2020 stopped at the
+    logarithm of 0 (an image where the model has no right pair), `decibel` is None."""
     summary = {}
     for at, kind in enumerate(KINDS):
         kept = counts[:, at].sum(axis=1) > 0
-        if protocol == "original" and baseline is not None:
-            kept &= baseline[:, at, RIGHT] > 0
+        accuracy = accuracies(counts[kept, at])
         right, wrong, ties = (int(number) for number in counts[kept, at].sum(axis=0))
-        pairs, accuracy = right + wrong + ties, accuracies(counts[kept, at])
+        pairs = right + wrong + ties
         low, high = interval(accuracy)
+        compared = None
+        if baseline is not None:
+            compared = compare(accuracy, accuracies(baseline[kept, at]), protocol)
         summary[kind] = {
             "mean": float(accuracy.mean()) if pairs else None,
             "ci_low": low,
@@ -143,11 +152,7 @@ def summarise(
             "pairs": pairs,
             "ties": ties,
             "frames": len(accuracy),
-            "compared": (
-                None
-                if baseline is None
-                else compare(accuracy, accuracies(baseline[kept, at]), protocol)
-            ),
+            "compared": compared,
         }
     return summary
 

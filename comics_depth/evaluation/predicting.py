@@ -1,8 +1,6 @@
-"""Predictions of a network for every frame, written to disk and never mixed with those of another
-network."""
+"""Prediction sets: depth of every frame by one network, never mixed with that of another."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,51 +14,57 @@ from comics_depth.paths import Layout
 from common.errors import UserError
 from common.files import file_hash, read_json, write_json
 
+# RGB uint8 (H, W, 3) -> inverse depth (H, W)
+Predictor = Callable[[np.ndarray], np.ndarray]
+
 
 def predict_frames(
     layout: Layout,
     run_name: str,
-    predictor: Callable[[np.ndarray], np.ndarray],
-    made_by: dict[str, Any],
+    predictor: Predictor,
+    made_by: dict,
     names: list[str] | None = None,
     *,
     floats: bool = False,
     restart: bool = False,
 ) -> None:
-    """Writes inverse depth under the name of a run: of the frames `names`, or of every validation
-    and test frame, with or without an ordering; colour pictures go to `previews/`.
+    """Writes inverse depth, its exact `floats` if asked for, and colour pictures in `previews/`, to
+    the prediction set `run_name`: of the frames `names`, or of every validation and test frame,
+    with or without an ordering.
 
-    predictor: RGB uint8 (H, W, 3) -> inverse depth (H, W). made_by: what made them (names, hashes);
-    frames made by the same of the same frames are skipped, others are made again. floats: exact
-    floats too; restart: make all again. Raises UserError if a value is not finite."""
+    made_by: names and hashes of what predicts. Frames made by the same of the same frames are
+    skipped, all others (or all, on `restart`) are made again. Raises UserError for depth that is
+    not finite."""
     folder = layout.predictions(run_name)
     names = frame_names(layout, "validation", "test") if names is None else names
-    note = folder / "made_by.json"
     frames = file_hash(layout.manifest) if layout.manifest.exists() else None
     made_by = made_by | {"frames": frames}
+    note = folder / "made_by.json"
     if restart or not note.exists() or read_json(note) != made_by:
         # also of frames that are not wanted now: the note speaks for all of them
         for path in folder.rglob("*"):
             if path.suffix in (".png", ".npy", ".jpg"):
                 path.unlink()
         write_json(note, made_by)
-    suffixes = (".png", ".npy") if floats else (".png",)
-    missing = [n for n in names if not all((folder / f"{n}{s}").exists() for s in suffixes)]
+    wanted = (".png", ".npy") if floats else (".png",)
+    missing = [
+        name for name in names if not all((folder / (name + suffix)).exists() for suffix in wanted)
+    ]
     if not missing:
         print(f"{folder}: {len(names)} predictions are there already; nothing to do")
         return
     for name in tqdm(missing, desc=f"depth of frames, {run_name}", disable=None):
         depth = predictor(read_image(layout.frame(name)))
         if not np.isfinite(depth).all():
-            raise UserError(f"{run_name}: the depth of {name} is not finite; use another model")
+            raise UserError(
+                f"{run_name}: the depth of {name} is not finite; train or give another model"
+            )
         write_depth(folder / f"{name}.png", depth, floats)
         write_image(folder / "previews" / f"{name}.jpg", preview(depth), quality=85)
     print(f"{folder}: {len(missing)} predictions written, {len(names) - len(missing)} were there")
 
 
-def as_predictor(
-    model: torch.nn.Module, device: torch.device
-) -> Callable[[np.ndarray], np.ndarray]:
+def as_predictor(model: torch.nn.Module, device: torch.device) -> Predictor:
     """RGB uint8 (H, W, 3) -> inverse depth (H, W), by a model of the DepthModel contract."""
     model.eval().to(device)
 

@@ -3,23 +3,24 @@ by every row."""
 
 import hashlib
 import io
-import json
 import re
-from collections.abc import Callable, Sequence
-from html import escape
+from collections.abc import Callable
 from pathlib import Path
-from string import Template
+from typing import Any
 
 import cv2
+import jinja2
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from comics_depth.data.depth_files import preview, read_depth
+from comics_depth.data.orderings import Point
 from comics_depth.evaluation.metrics import RIGHT
 from comics_depth.evaluation.rules import REFERENCES
-from comics_depth.evaluation.scoring import Frame, Run
-from comics_depth.evaluation.table import HEAD, Row, number, row_cells, write_results
+from comics_depth.evaluation.scoring import OrderedFrame
+from comics_depth.evaluation.sets import PredictionSet
+from comics_depth.evaluation.table import Row, number, shown_table, write_results
 from comics_depth.images import read_image
 from common.files import write_text, written_atomically
 
@@ -31,153 +32,121 @@ def write_report(
     rows: list[Row],
     caption: str,
     protocol: str,
-    frames: list[Frame],
-    maps: dict[Run, list[Path]],
-    image: Callable[[str], Path],
+    frames: list[OrderedFrame],
+    maps: dict[PredictionSet, list[Path]],
+    image_of: Callable[[str], Path],
 ) -> list[Path]:
-    """Writes the files of results.write_results and `report.html` to `folder`, its pictures to
+    """Writes the files of table.write_results and `report.html` to `folder`, its pictures to
     `report/` there; prints and returns their paths, that of the page last. `maps` holds the depth
-    maps of the rows' runs in the order of `frames`; `image` gives the path of a frame's image,
-    which need not exist. The frames stand in the order of their mean accuracy (inter-objects) over
-    the rows of networks, worst first; the page can order them by any row."""
-    runs = list(dict.fromkeys(row.run for row in rows))
-    networks = [run for run in runs if run.removeprefix("baseline_") not in REFERENCES]
-    pairs: dict[
-        str, dict[str, np.ndarray]
-    ] = {}  # frame -> row -> (right, wrong, tied) of inter-objects
+    maps of the rows in the order of `frames`; `image_of` gives the path of a frame's image, which
+    need not exist. The frames stand in the order of their mean accuracy (inter-objects) over the
+    rows of networks, worst first; the page can order them by any row."""
+    names = list(dict.fromkeys(row.name for row in rows))
+    networks = [name for name in names if name.removeprefix("baseline_") not in REFERENCES]
+    counts: dict[str, dict[str, np.ndarray]] = {}  # frame -> row -> its inter-objects pairs
     for row in rows:
-        for frame, counts in zip(row.frames, row.counts, strict=True):
-            pairs.setdefault(frame, {})[row.run] = counts[0]
-    paths = {
-        run.name: found for run, found in reversed(maps.items())
-    }  # of one name, the first is the row
+        for frame, pairs in zip(row.frames, row.counts, strict=True):
+            counts.setdefault(frame, {})[row.name] = pairs[0]
+    # of one name, the first is the row
+    paths = {predictions.name: found for predictions, found in reversed(maps.items())}
     cards = []
     for at, frame in enumerate(tqdm(frames, desc="pictures of the report", disable=None)):
-        if frame.name in pairs:
-            depths = {run: read_depth(paths[run][at]) for run in runs}
-            cards.append(
-                _card(
-                    folder / "report",
-                    frame,
-                    pairs[frame.name],
-                    depths,
-                    networks or runs,
-                    image(frame.name),
-                )
-            )
+        if frame.name in counts:
+            depths = {name: read_depth(paths[name][at]) for name in names}
+            image = image_of(frame.name)
+            own = counts[frame.name]
+            cards.append(_card(folder, frame, own, depths, networks or names, image))
+    # a frame without pairs has no mean and comes last
+    cards.sort(key=lambda card: (card["scores"][0] is None, card["scores"][0], card["name"]))
     *files, figure = write_results(folder, rows, caption, protocol)
-    choices = [f"mean of the {'networks' if networks else 'rows'}", *runs]
-    page = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8")).substitute(
-        number=len(cards),
-        caption=escape(caption).replace("\n", "<br>"),
-        head=_cells("th", HEAD),
-        rows="\n".join(f"<tr>{_cells('td', row_cells(row))}" for row in rows),
-        choices="".join(
-            f'<option value="{value}">{escape(name)}' for value, name in enumerate(choices)
-        ),
-        cards="\n".join(card for _, card in sorted(cards)),
+    template = jinja2.Template(
+        Path(__file__).with_suffix(".html").read_text(encoding="utf-8"),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    page = template.render(
+        table=shown_table(rows),
+        caption=caption,
+        orders=[f"mean of the {'networks' if networks else 'rows'}", *names],
+        cards=cards,
     )
     write_text(folder / "report.html", page)
     for path in (folder / "report").glob("*.jpg"):  # of an earlier page
         if re.fullmatch("[0-9a-f]{20}", path.stem) and path.name not in page:
             path.unlink()
-    print(
-        f"\nwrote {', '.join(str(path) for path in files)}\nfigure: {figure}\npage:"
-        f" {folder / 'report.html'}"
-    )
+    print(f"\nwrote {', '.join(str(path) for path in files)}")
+    print(f"figure: {figure}\npage: {folder / 'report.html'}")
     return [*files, figure, folder / "report.html"]
 
 
 def _card(
-    pictures: Path,
-    frame: Frame,
+    folder: Path,
+    frame: OrderedFrame,
     pairs: dict[str, np.ndarray],
     depths: dict[str, np.ndarray],
     networks: list[str],
     image: Path,
-) -> tuple[float, str]:
-    """(mean accuracy, HTML) of a frame; 2 stands for the mean of a frame without pairs, which comes
-    last."""
+) -> dict[str, Any]:
+    """What the template shows of a frame; `scores` are the mean and every row's share, None without
+    pairs."""
     shares = {
-        run: float(counts[RIGHT] / counts.sum()) if counts.any() else None
-        for run, counts in ((run, pairs[run]) for run in depths)
+        name: float(pairs[name][RIGHT] / pairs[name].sum()) if pairs[name].any() else None
+        for name in depths
     }
-    mean = None if None in shares.values() else sum(shares[run] for run in networks) / len(networks)
+    mean = None
+    if None not in shares.values():
+        mean = sum(shares[name] for name in networks) / len(networks)
     height, width = next(iter(depths.values())).shape
-    drawn = read_image(image) if image.exists() else np.full((height, width, 3), 255, np.uint8)
-    key = "p" + hashlib.sha256(frame.name.encode()).hexdigest()[:12]
     scale = SIDE / max(height, width)
-    box = f'<svg aria-hidden="true" viewBox="0 0 {width * scale:.1f} {height * scale:.1f}">'
-    about = "frame and points" if image.exists() else "points (no image of the frame is there)"
-    figures = [
-        _figure(
-            pictures,
-            drawn,
-            f"Frame {frame.name} with the points of its ordering",
-            about,
-            f"{box}{_points(frame, key, scale)}</svg>",
-        )
-    ]
-    for run, depth in depths.items():
-        score = f"{number(shares[run])} ({pairs[run][RIGHT]}/{pairs[run].sum()})"
-        alt = f"Inverse depth of frame {frame.name} by {run}, bright is near; right pairs: {score}"
-        figures.append(
-            _figure(pictures, depth, alt, run, f'{box}<use href="#{key}"/></svg>', score)
-        )
-    title = f"{escape(frame.name)} <small>{frame.split or ''} mean {number(mean)}</small>"
-    values = escape(json.dumps([mean, *shares.values()]))
-    html = (
-        f'<article data-scores="{values}"><h3>{title}</h3><div'
-        f' class="grid">{"".join(figures)}</div></article>'
-    )
-    return 2.0 if mean is None else mean, html
+    there = image.exists()
+    drawn = read_image(image) if there else np.full((height, width, 3), 255, np.uint8)
+    shown = {
+        name: f"{number(shares[name])} ({pairs[name][RIGHT]}/{pairs[name].sum()})"
+        for name in depths
+    }
+    return {
+        "name": frame.name,
+        "split": frame.split or "",
+        "mean": number(mean),
+        "scores": [mean, *shares.values()],
+        "key": "p" + hashlib.sha256(frame.name.encode()).hexdigest()[:12],
+        "box": f"0 0 {width * scale:.1f} {height * scale:.1f}",
+        "points": _marks(frame.points, scale),
+        "title": "frame and points" if there else "points (no image of the frame is there)",
+        "picture": _picture(folder, drawn),
+        "depths": [(name, shown[name], _picture(folder, depths[name])) for name in depths],
+    }
 
 
-def _figure(
-    pictures: Path, picture: np.ndarray, alt: str, name: str, overlay: str, score: str = ""
-) -> str:
-    """HTML of a picture: an image (H, W, 3) or inverse depth (H, W), reduced and written to the
-    folder `pictures`."""
+def _picture(folder: Path, picture: np.ndarray) -> dict[str, Any]:
+    """`src`, `width` and `height` of an image (H, W, 3) or inverse depth (H, W), reduced and
+    written to `report/` in the folder."""
     height, width = picture.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
-    width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    small, content = (
-        cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA),
-        io.BytesIO(),
-    )
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    content = io.BytesIO()
     Image.fromarray(preview(small) if small.ndim == 2 else small).save(content, "JPEG", quality=82)
-    # Named by its content: a page that was written before never shows a picture that it does not
-    # mean.
-    path = pictures / f"{hashlib.sha256(content.getvalue()).hexdigest()[:20]}.jpg"
-    if not path.exists():
-        with written_atomically(path) as temporary:
+    # Named by its content: an earlier page never shows a picture that it does not mean.
+    name = f"report/{hashlib.sha256(content.getvalue()).hexdigest()[:20]}.jpg"
+    if not (folder / name).exists():
+        with written_atomically(folder / name) as temporary:
             temporary.write_bytes(content.getvalue())
-    said = escape(name).replace("_", "_<wbr>") + (f" <b>{score}</b>" if score else "")
-    return (
-        f'<figure><div><img loading="lazy" src="report/{path.name}" width="{width}"'
-        f' height="{height}"'
-        f' alt="{escape(alt)}">{overlay}</div><figcaption>{said}</figcaption></figure>'
-    )
+    return {"src": name, "width": size[0], "height": size[1]}
 
 
-def _points(frame: Frame, key: str, scale: float) -> str:
-    """SVG group `key` of the points, `scale` units a pixel: numbered `object` or, where an object
-    has several intra levels, `object.intra`; red is the nearest level, blue the farthest."""
-    last = max((point.object_level for point in frame.points), default=1)
-    deep = {point.object_level for point in frame.points if point.intra_level > 1}
-    circles = []
-    for level, intra, x, y in frame.points:
-        label, radius = (f"{level}.{intra}", 9.5) if level in deep else (str(level), 8)
-        place, hue = (
-            f"{(x + 0.5) * scale:.1f} {(y + 0.5) * scale:.1f}",
-            230 * (level - 1) / max(last - 1, 1),
-        )
-        circles.append(
-            f'<g transform="translate({place})"><circle r="{radius}" fill="hsl({hue:.0f} 85%'
-            f' 36%)"/><text>{label}</text></g>'
-        )
-    return f'<g id="{key}">{"".join(circles)}</g>'
-
-
-def _cells(tag: str, texts: Sequence[str]) -> str:
-    return "".join(f"<{tag}>{escape(text)}" for text in texts)
+def _marks(points: list[Point], scale: float) -> list[dict[str, Any]]:
+    """Place, hue and label of the points, `scale` units a pixel: `object` or, where an object has
+    several intra levels, `object.intra`; red is the nearest level, blue the farthest."""
+    last = max((point.object_level for point in points), default=1)
+    deep = {point.object_level for point in points if point.intra_level > 1}
+    return [
+        {
+            "place": f"{(x + 0.5) * scale:.1f} {(y + 0.5) * scale:.1f}",
+            "hue": round(230 * (level - 1) / max(last - 1, 1)),
+            "label": f"{level}.{intra}" if level in deep else str(level),
+            "radius": 9.5 if level in deep else 8,
+        }
+        for level, intra, x, y in points
+    ]

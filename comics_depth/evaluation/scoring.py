@@ -1,7 +1,6 @@
 """Which frames have an ordering, whose maps of them are there, and how many pairs these order
 right: no network."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,20 +10,13 @@ import numpy as np
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.orderings import Point, read_ordering
 from comics_depth.evaluation.metrics import count_pairs, eight_bit, summarise
+from comics_depth.evaluation.sets import PredictionSet
 from comics_depth.evaluation.table import Row
 from comics_depth.paths import SPLITS, Layout, find_named, names_of, read_manifest, read_names
 from common.errors import UserError
 
 
-class Run(NamedTuple):
-    """A folder of predictions, and what to do where some are missing."""
-
-    name: str
-    folder: Path
-    remedy: str
-
-
-class Frame(NamedTuple):
+class OrderedFrame(NamedTuple):
     """A frame with an ordering: `split` None where no list of frames has it, `size` (H, W) None
     without a manifest."""
 
@@ -34,80 +26,92 @@ class Frame(NamedTuple):
     size: tuple[int, int] | None
 
 
-def frame_options(parser: argparse.ArgumentParser) -> None:
-    """--orderings and --split, of the scripts that score."""
-    parser.add_argument(
-        "--orderings",
-        type=Path,
-        help=(
-            "folder of depth orderings (default: the data root's); without "
-            "--split, every ordering there is scored"
-        ),
-    )
-    parser.add_argument(
-        "--split",
-        choices=("validation", "test", "both"),
-        help="frames to score (default: both, each in a section of its own)",
-    )
-
-
-def choose_frames(args: argparse.Namespace) -> None:
-    """Sets `every_ordering`, `splits` and `orderings` from --orderings, --split and the
-    protocol."""
-    args.every_ordering = args.orderings is not None and args.split is None
-    # The 2020 code never scored the test split.
-    split = args.split or ("validation" if args.protocol == "original" else "both")
-    args.splits = ("validation", "test") if split == "both" else (split,)
-    args.orderings = args.orderings or args.layout.orderings
-
-
-def frames_to_score(args: argparse.Namespace) -> list[Frame]:
-    """Frames of the splits that have an ordering, by name; with --orderings and no --split, every
-    ordering of that folder (lists of splits need not exist then). `args` as choose_frames leaves
-    it. Raises UserError if there is none."""
-    manifest, split_of = read_manifest(args.layout), {}
-    for split in SPLITS if args.every_ordering else args.splits:
-        path = args.layout.frame_list(split)
-        if args.every_ordering and not path.exists():
+def ordered_frames(
+    layout: Layout, orderings: Path, splits: Sequence[str] | None, protocol: str
+) -> list[OrderedFrame]:
+    """Frames of the splits that have an ordering in the folder `orderings`, by name; every ordering
+    there where `splits` is None (lists of splits need not exist then). Raises UserError if there is
+    none."""
+    manifest = read_manifest(layout)
+    split_of = {}
+    for split in SPLITS if splits is None else splits:
+        path = layout.frame_list(split)
+        if splits is None and not path.exists():
             continue
-        names = read_names(path, args.layout.command("datasets_preparation.py --crop_frames"))
+        names = read_names(path, layout.command("datasets_preparation.py --crop_frames"))
         if (
-            args.protocol == "original"
-            and not args.every_ordering
-            and path.read_text(encoding="utf-8")[-1:] != "\n"
+            splits
+            and protocol == "original"
+            and not path.read_text(encoding="utf-8").endswith("\n")
         ):
-            names = names[
-                :-1
-            ]  # the 2020 reader cut the text at newlines and threw the last piece away
+            # the 2020 reader cut the text at newlines and threw the last piece away
+            names = names[:-1]
         split_of |= dict.fromkeys(names, split)
     meant = names_of({*manifest, *split_of})
-    found = {find_named(args.orderings, name, (".txt",), meant): name for name in split_of}
+    found = {find_named(orderings, name, (".txt",), meant): name for name in split_of}
     found.pop(None, None)
-    if args.every_ordering:
-        for path in args.orderings.rglob("*.txt"):
-            found.setdefault(path, path.relative_to(args.orderings).with_suffix("").as_posix())
+    if splits is None:
+        for path in orderings.rglob("*.txt"):
+            found.setdefault(path, path.relative_to(orderings).with_suffix("").as_posix())
     if not found:
-        where = "" if args.every_ordering else f" of a {' or '.join(args.splits)} frame"
+        where = f" of a {' or '.join(splits)} frame" if splits else ""
+        command = layout.command("datasets_preparation.py --generate_evaluation")
         raise UserError(
-            f"{args.orderings}: expected <frame>.txt, found no depth ordering{where}; give"
-            " --orderings FOLDER or make some:"
-            f" {args.layout.command('datasets_preparation.py --generate_evaluation')}"
+            f"{orderings}: expected <frame>.txt, found no depth ordering{where}; give --orderings"
+            f" FOLDER or make some: {command}"
         )
     boxes = {name: entry["box"] for name, entry in manifest.items() if entry.get("box")}
     sizes = {name: (box[3] - box[1], box[2] - box[0]) for name, box in boxes.items()}
     return sorted(
-        Frame(name, split_of.get(name), read_ordering(path), sizes.get(name))
+        OrderedFrame(name, split_of.get(name), read_ordering(path), sizes.get(name))
         for path, name in found.items()
     )
 
 
-def find_maps(layout: Layout, run: Run, frames: Sequence[Frame]) -> list[Path | None]:
-    """The depth map of every frame in the run's folder, None where there is none."""
+def find_maps(
+    layout: Layout, predictions: PredictionSet, frames: Sequence[OrderedFrame]
+) -> list[Path | None]:
+    """The depth map of every frame in the set's folder, None where there is none."""
     meant = names_of({*read_manifest(layout), *(frame.name for frame in frames)})
-    return [find_named(run.folder, frame.name, (".npy", ".png"), meant) for frame in frames]
+    suffixes = (".npy", ".png")
+    return [find_named(predictions.folder, frame.name, suffixes, meant) for frame in frames]
 
 
-def count_run(run: Run, frames: Sequence[Frame], maps: Sequence[Path], protocol: str) -> np.ndarray:
+def complete_maps(
+    layout: Layout,
+    wanted: Sequence[PredictionSet],
+    baseline: PredictionSet,
+    frames: Sequence[OrderedFrame],
+    allow_missing: bool,
+) -> dict[PredictionSet, list[Path]]:
+    """The depth maps of the wanted sets, and of the baseline if it is complete. Raises UserError
+    that names the frames a wanted set lacks and what to do; with `allow_missing` such sets are left
+    out, which is printed, unless that leaves none."""
+    complete = {}
+    problems = []
+    for predictions in dict.fromkeys([*wanted, baseline]):
+        maps = find_maps(layout, predictions, frames)
+        missing = [frame.name for frame, path in zip(frames, maps, strict=True) if path is None]
+        if not missing:
+            complete[predictions] = maps
+        elif predictions in wanted:
+            names = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+            problems.append(
+                f"{predictions.name}: no prediction for {len(missing)} of {len(frames)} frames"
+                f" ({names}) in {predictions.folder}. {predictions.remedy}"
+            )
+    if problems and not (allow_missing and complete.keys() & set(wanted)):
+        raise UserError("\n".join(problems))
+    print("".join(f"left out: {problem}\n\n" for problem in problems), end="")
+    return complete
+
+
+def count_set(
+    predictions: PredictionSet,
+    frames: Sequence[OrderedFrame],
+    maps: Sequence[Path],
+    protocol: str,
+) -> np.ndarray:
     """Right, wrong and tied pairs of every frame, (frames, 4, 3). Raises UserError for a map of
     another size."""
     counts = []
@@ -116,37 +120,33 @@ def count_run(run: Run, frames: Sequence[Frame], maps: Sequence[Path], protocol:
         if frame.size is not None and depth.shape != frame.size:
             raise UserError(
                 f"{path}: expected {frame.size[1]}x{frame.size[0]} pixels, the size of frame"
-                f" {frame.name}, found {depth.shape[1]}x{depth.shape[0]}. {run.remedy}"
+                f" {frame.name}, found {depth.shape[1]}x{depth.shape[0]}. {predictions.remedy}"
             )
-        counts.append(
-            count_pairs(
-                eight_bit(depth) if protocol == "original" else depth, frame.points, frame.name
-            )
-        )
+        depth = eight_bit(depth) if protocol == "original" else depth
+        counts.append(count_pairs(depth, frame.points, frame.name))
     return np.array(counts)
 
 
 def score(
-    args: argparse.Namespace,
-    frames: list[Frame],
-    runs: list[Run],
-    counts: dict[Run, np.ndarray],
-    baseline: np.ndarray | None,
+    wanted: Sequence[PredictionSet],
+    counts: dict[PredictionSet, np.ndarray],
+    baseline: PredictionSet,
+    frames: Sequence[OrderedFrame],
+    protocol: str,
+    all_together: bool,
 ) -> list[Row]:
-    """Rows of the table: of each split, every run; where every ordering of a folder counts, all of
-    them first."""
-    sections = {"all": list(range(len(frames)))} if args.every_ordering else {}
+    """Rows of the table, of each wanted set that has counts: of all frames first if `all_together`,
+    then of each split. Without counts of the baseline nothing is compared."""
+    sections = {"all": list(range(len(frames)))} if all_together else {}
     for split in SPLITS:
         sections[split] = [at for at, frame in enumerate(frames) if frame.split == split]
-    return [
-        Row(
-            run.name,
-            split,
-            summarise(counts[run][at], None if baseline is None else baseline[at], args.protocol),
-            counts[run][at],
-            [frames[index].name for index in at],
-        )
-        for split, at in sections.items()
-        if at
-        for run in runs
-    ]
+    rows = []
+    for section, at in sections.items():
+        for predictions in wanted:
+            if at and predictions in counts:
+                own = counts[predictions][at]
+                compared_to = counts[baseline][at] if baseline in counts else None
+                scores = summarise(own, compared_to, protocol)
+                names = [frames[index].name for index in at]
+                rows.append(Row(predictions.name, section, scores, own, names))
+    return rows

@@ -1,37 +1,35 @@
 """What a person reads of the scores: the table as Markdown, CSV and LaTeX, rows per image, and the
 figure."""
 
-import csv
-import io
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from comics_depth.evaluation.metrics import KINDS
 from comics_depth.paths import APPROACHES
 from common.files import write_text, written_atomically
 
-TITLES = ("inter-objects", "against", "without the farthest", "intra-object")
-HEAD = ("row", "split", *TITLES, "dB", "difference to baseline", "ties")
 CAPTION = (
     "Share of right pairs, mean over images [95 % bootstrap interval over images] (images that have"
-    " such pairs). against: the nearer point is not lower in the picture; without the farthest: the"
-    " farther point is not on the last level. dB and paired difference [95 % interval]: of"
-    " inter-objects to {baseline}; p: sign-flip permutation test, not adjusted for the number of"
-    " rows. Ties (inter-objects / intra-object) count as not right. No stage here fits or chooses"
-    " anything on the split test. Protocol: {protocol}."
+    " such pairs). inter-objects: points on different objects; intra-object: on the same one."
+    ' Against height: the nearer point is not the lower one, so the cue "lower is nearer" fails.'
+    " Without background: the farther point is not on the last level. dB: 10 log10 of the ratio to"
+    " {baseline} of inter-objects, 0 = equal; difference to it: paired [95 % interval], p of a"
+    " sign-flip test, not adjusted for the number of rows. Ties (inter-objects / intra-object)"
+    " count as not right. No stage here fits or chooses anything on the split test."
+    " Protocol: {protocol}."
 )
 
 
 class Row(NamedTuple):
-    """Scores of one run on one split: `scores` as scores.summarise gives them, `counts` (images, 4,
-    3), `frames` the ids of the images in the same order."""
+    """Scores of one prediction set on one split: `scores` as metrics.summarise gives them, `counts`
+    (images, 4, 3), `frames` the ids of the images in the same order."""
 
-    run: str
+    name: str
     split: str
     scores: dict[str, dict]
     counts: np.ndarray
@@ -43,128 +41,106 @@ def number(value: float | None, form: str = ".3f") -> str:
     return "–" if value is None else format(value, form)
 
 
-def row_cells(row: Row) -> list[str]:
-    """What the table shows of a row, in the order of HEAD."""
-    inter, against, without_farthest, intra = (row.scores[kind] for kind in KINDS)
+def _accuracy(score: dict, with_interval: bool) -> str:
+    between = f" [{number(score['ci_low'])}, {number(score['ci_high'])}]" if with_interval else ""
+    return f"{number(score['mean'])}{between if score['frames'] else ''} ({score['frames']})"
 
-    def accuracy(score: dict, with_interval: bool) -> str:
-        between = (
-            f" [{number(score['ci_low'])}, {number(score['ci_high'])}]" if with_interval else ""
-        )
-        return (
-            f"{number(score['mean'])}{between} ({score['frames']})" if score["frames"] else "– (0)"
-        )
 
-    compared, decibel, difference = inter["compared"] or {}, "–", "–"
-    if compared.get("difference") is not None:
-        p, decibel = compared["p"], number(compared["decibel"], "+z.2f")
-        low, middle, high = (
-            number(compared[name], "+z.3f") for name in ("ci_low", "difference", "ci_high")
+def _difference(compared: dict) -> str:
+    if compared.get("difference") is None:
+        return "–"
+    low, middle, high = (
+        number(compared[name], "+z.3f") for name in ("ci_low", "difference", "ci_high")
+    )
+    p = compared["p"]
+    shown = "–" if p is None else "< 0.001" if p < 0.001 else f"= {p:.3f}"
+    return f"{middle} [{low}, {high}] p {shown}"
+
+
+def shown_table(rows: list[Row]) -> pd.DataFrame:
+    """The table that people read, all cells text; numbers that are not defined are dashes."""
+    lines = []
+    for row in rows:
+        inter, intra = row.scores["inter_objects"], row.scores["intra_object"]
+        compared = inter["compared"] or {}
+        lines.append(
+            {
+                "row": row.name,
+                "split": row.split,
+                **{
+                    title: _accuracy(row.scores[kind], row.scores[kind] in (inter, intra))
+                    for kind, title in KINDS.items()
+                },
+                "dB": number(compared.get("decibel"), "+z.2f"),
+                "difference to baseline": _difference(compared),
+                "ties": f"{inter['ties']} / {intra['ties']}",
+            }
         )
-        difference = f"{middle} [{low}, {high}] p " + (
-            "–" if p is None else "< 0.001" if p < 0.001 else f"= {p:.3f}"
-        )
-    return [
-        row.run,
-        row.split,
-        accuracy(inter, True),
-        accuracy(against, False),
-        accuracy(without_farthest, False),
-        accuracy(intra, True),
-        decibel,
-        difference,
-        f"{inter['ties']} / {intra['ties']}",
-    ]
+    return pd.DataFrame(lines)
 
 
 def markdown(rows: list[Row], caption: str) -> str:
-    """The table of all rows; numbers that are not defined show as a dash."""
-    lines = [HEAD, ["---"] * len(HEAD), *(row_cells(row) for row in rows)]
+    table = shown_table(rows)
+    lines = [table.columns, ["---"] * table.shape[1], *table.to_numpy()]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines) + "\n" + caption + "\n"
 
 
 def latex(rows: list[Row], caption: str) -> str:
-    """The same table as a `table` with a `tabular` that needs no package."""
-
-    def line(cells: Iterable[str]) -> str:
-        escaped = (
-            " & ".join(cells)
-            .replace("_", r"\_")
-            .replace("%", r"\%")
-            .replace("–", "--")
-            .replace("<", "$<$")
-        )
-        return re.sub(r"(?<!\w)-(?=\d)", "$-$", escaped)
-
-    body = "".join(f"{line(row_cells(row))} \\\\\n" for row in rows)
-    return (
-        f"\\begin{{table}}\n\\begin{{tabular}}{{ll{'r' * (len(HEAD) - 2)}}}\n\\hline\n{line(HEAD)}"
-        " \\\\\n\\hline\n"
-        f"{body}\\hline\n\\end{{tabular}}\n\\caption{{{line([caption])}}}\n\\end{{table}}\n"
-    )
-
-
-def _csv(head: list[str], lines: Iterable[list]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([head, *lines])
-    return text.getvalue()
+    """The same table as a `table` whose `tabular` needs the package booktabs."""
+    escaped = re.sub(r"([%_#&{}$])", r"\\\1", caption)
+    return shown_table(rows).to_latex(index=False, escape=True, caption=escaped)
 
 
 def table_csv(rows: list[Row], protocol: str) -> str:
     """All numbers of the scores at full precision, one line a row; empty where not defined."""
-    plain = ("mean", "ci_low", "ci_high", "pooled", "pairs", "ties", "frames")
-    compared = ("difference", "ci_low", "ci_high", "p", "ratio", "decibel")
-    head = [
-        f"{kind}_{name}"
-        for kind in KINDS
-        for name in (*plain, *(f"compared_{name}" for name in compared))
-    ]
     lines = []
     for row in rows:
-        lines.append([row.run, row.split, protocol])
-        for score in (row.scores[kind] for kind in KINDS):
-            lines[-1] += [score[name] for name in plain] + [
-                (score["compared"] or {}).get(name) for name in compared
-            ]
-    return _csv(["row", "split", "protocol", *head], lines)
+        line = {"row": row.name, "split": row.split, "protocol": protocol}
+        for kind, score in row.scores.items():
+            line |= {f"{kind}_{name}": score[name] for name in score if name != "compared"}
+            compared = score["compared"] or {}
+            line |= {f"{kind}_compared_{name}": value for name, value in compared.items()}
+        lines.append(line)
+    return pd.DataFrame(lines).to_csv(index=False)
 
 
 def per_image_csv(rows: list[Row], protocol: str) -> str:
     """Right, wrong and tied pairs of each kind, one line for each row and image."""
     head = [f"{kind}_{name}" for kind in KINDS for name in ("right", "wrong", "ties")]
-    images = [(row, *image) for row in rows for image in zip(row.frames, row.counts, strict=True)]
-    lines = (
-        [row.run, row.split, protocol, frame, *counts.ravel()] for row, frame, counts in images
+    lines = [
+        [row.name, row.split, protocol, frame, *counts.ravel()]
+        for row in rows
+        for frame, counts in zip(row.frames, row.counts, strict=True)
+    ]
+    return pd.DataFrame(lines, columns=["row", "split", "protocol", "frame", *head]).to_csv(
+        index=False
     )
-    return _csv(["row", "split", "protocol", "frame", *head], lines)
 
 
 def figure(rows: list[Row], protocol: str) -> Figure:
-    """One panel for each kind of pairs: every run's mean accuracy with its interval, one colour a
-    split, runs grouped by approach; the dashed line is 0.5."""
-    runs, splits = (
-        list(dict.fromkeys(getattr(row, name) for row in rows)) for name in ("run", "split")
+    """One panel for each kind of pairs: every row's mean accuracy with its interval, one colour a
+    split, rows grouped by approach; the dashed line is 0.5."""
+    names = list(dict.fromkeys(row.name for row in rows))
+    splits = list(dict.fromkeys(row.split for row in rows))
+    groups = [
+        next((word for word in APPROACHES if name.startswith(f"{word}_")), "") for name in names
+    ]
+    height = {name: -at - 0.6 * len(set(groups[: at + 1])) for at, name in enumerate(names)}
+    canvas = Figure(
+        figsize=(13, 1.6 + 0.45 * (len(names) + len(set(groups)))), layout="constrained"
     )
-    groups = [next((name for name in APPROACHES if run.startswith(name + "_")), "") for run in runs]
-    height = {run: -at - 0.6 * len(set(groups[: at + 1])) for at, run in enumerate(runs)}
-    canvas = Figure(figsize=(13, 1.6 + 0.45 * (len(runs) + len(set(groups)))), layout="constrained")
-    for panel, (axes, kind) in enumerate(
-        zip(canvas.subplots(1, len(KINDS), sharey=True), KINDS, strict=True)
-    ):
+    panels = canvas.subplots(1, len(KINDS), sharey=True)
+    for axes, (kind, title) in zip(panels, KINDS.items(), strict=True):
         axes.axvline(0.5, color="0.6", linestyle="--", linewidth=1)
         for at, split in enumerate(splits):
-            shown = [
-                (row, row.scores[kind])
-                for row in rows
-                if row.split == split and row.scores[kind]["frames"]
-            ]
-            mean, low, high = (
-                [score[name] for _, score in shown] for name in ("mean", "ci_low", "ci_high")
-            )
+            shown = [row for row in rows if row.split == split and row.scores[kind]["frames"]]
+            scores = [row.scores[kind] for row in shown]
+            mean = np.array([score["mean"] for score in scores])
+            limits = np.array([[score["ci_low"], score["ci_high"]] for score in scores])
             axes.errorbar(
                 mean,
-                [height[row.run] + 0.26 * ((len(splits) - 1) / 2 - at) for row, _ in shown],
-                xerr=np.abs(np.array([low, high]) - mean) if shown else None,
+                [height[row.name] + 0.26 * ((len(splits) - 1) / 2 - at) for row in shown],
+                xerr=np.abs(limits.reshape(-1, 2).T - mean),
                 fmt="os^"[at % 3],
                 color=f"C{at}",
                 markersize=5,
@@ -172,21 +148,17 @@ def figure(rows: list[Row], protocol: str) -> Figure:
                 linewidth=1.4,
                 label=split,
             )
-        axes.set(title=TITLES[panel], xlim=(-0.02, 1.02), xlabel="share of right pairs")
+        axes.set(title=title, xlim=(-0.02, 1.02), xlabel="share of right pairs")
         axes.grid(axis="x", color="0.92")
         axes.tick_params(axis="y", length=0)
         axes.spines[["top", "right", "left"]].set_visible(False)
-    names = [
-        re.sub(f"^{group}_", f"{group} ", run) if group else run
-        for run, group in zip(runs, groups, strict=True)
+    labels = [
+        name.replace(f"{group}_", f"{group} ", 1) if group else name
+        for name, group in zip(names, groups, strict=True)
     ]
-    axes.set_yticks(list(height.values()), names)
-    canvas.legend(
-        *axes.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=len(splits),
-        frameon=False,
-    )
+    axes.set_yticks(list(height.values()), labels)
+    handles, labels = axes.get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside lower center", ncols=len(splits), frameon=False)
     if protocol == "original":
         canvas.suptitle("protocol: original (2020)")
     return canvas

@@ -17,6 +17,8 @@ from comics_depth.evaluation.metrics import (
 from comics_depth.evaluation.rules import centre_is_nearer, chance, lower_is_nearer
 from common.errors import UserError
 
+KIND = {kind: at for at, kind in enumerate(KINDS)}
+
 # near (level 1) below, two points of one object (level 2), far (level 3) at the bottom: a pair
 # against the rule
 POINTS = [Point(1, 1, 0, 2), Point(2, 1, 1, 1), Point(2, 2, 2, 1), Point(3, 1, 3, 3)]
@@ -35,11 +37,11 @@ def counts_of(*values: float) -> dict[str, list[int]]:
 
 
 def test_a_perfect_map_has_every_pair_right():
-    # inter: 1-2a 1-2b 1-3 2a-3 2b-3; against: all three pairs with the far point, which lies lowest
+    # inter: 1-2a 1-2b 1-3 2a-3 2b-3; against height: the three with the far, lowest point
     assert counts_of(9, 5, 4, -3) == {
         "inter_objects": [5, 0, 0],
-        "against": [3, 0, 0],
-        "without_farthest": [2, 0, 0],
+        "against_height": [3, 0, 0],
+        "without_background": [2, 0, 0],
         "intra_object": [1, 0, 0],
     }
 
@@ -48,19 +50,19 @@ def test_wrong_pairs_and_ties_are_told_apart():
     # 1-2a tie, 1-2b wrong, 1-3 right, 2a-3 right, 2b-3 right, intra 2a-2b wrong
     assert counts_of(5, 5, 6, 1) == {
         "inter_objects": [3, 1, 1],
-        "against": [3, 0, 0],
-        "without_farthest": [0, 1, 1],
+        "against_height": [3, 0, 0],
+        "without_background": [0, 1, 1],
         "intra_object": [0, 1, 0],
     }
 
 
-def test_pairs_at_equal_height_are_against_lower_is_nearer():
+def test_pairs_at_equal_height_are_against_height():
     points = [Point(1, 1, 0, 1), Point(2, 1, 3, 1), Point(2, 1, 0, 0)]
     counts = count_pairs(lower_is_nearer(4, 4), points, "p_1")
-    assert counts[KINDS.index("inter_objects")].tolist() == [1, 0, 1]
-    assert counts[KINDS.index("against")].tolist() == [0, 0, 1]
+    assert counts[KIND["inter_objects"]].tolist() == [1, 0, 1]
+    assert counts[KIND["against_height"]].tolist() == [0, 0, 1]
     assert (
-        counts[KINDS.index("intra_object")].sum() == 0
+        counts[KIND["intra_object"]].sum() == 0
     )  # same level of the same object: no order between them
 
 
@@ -134,18 +136,17 @@ def test_the_p_value_is_that_of_the_exact_sign_flip_test():
     assert compare(rng.normal(0.8, 0.1, 60), rng.normal(0.6, 0.1, 60))["p"] < 0.001
 
 
-def test_the_original_protocol_drops_images_and_averages_ratios():
-    counts, baseline = (
-        table((2, 2, 0), (4, 0, 0), (1, 3, 0)),
-        table((4, 0, 0), (0, 4, 0), (1, 3, 0)),
-    )
+def test_the_original_protocol_drops_images_from_the_ratio_alone_and_averages_ratios():
+    counts = table((2, 2, 0), (4, 0, 0), (1, 3, 0))
+    baseline = table((4, 0, 0), (0, 4, 0), (1, 3, 0))  # the second image has no right pair
     corrected = summarise(counts, baseline)["inter_objects"]
-    assert corrected["frames"] == 3 and corrected["mean"] == pytest.approx(1.75 / 3)
-    assert corrected["compared"]["ratio"] == pytest.approx(1.75 / 1.25)
     original = summarise(counts, baseline, "original")["inter_objects"]
-    assert original["frames"] == 2 and original["mean"] == pytest.approx(0.375)
+    assert corrected["frames"] == original["frames"] == 3
+    assert corrected["mean"] == original["mean"] == pytest.approx(1.75 / 3)
+    assert corrected["compared"]["ratio"] == pytest.approx(1.75 / 1.25)
     assert original["compared"]["ratio"] == pytest.approx((0.5 + 1) / 2)
     assert original["compared"]["decibel"] == pytest.approx((10 * math.log10(0.5) + 0) / 2)
+    assert original["compared"]["difference"] == corrected["compared"]["difference"]
     nothing_right = summarise(table((0, 4, 0)), table((1, 3, 0)), "original")["inter_objects"]
     assert nothing_right["compared"]["ratio"] == 0 and nothing_right["compared"]["decibel"] is None
 

@@ -14,7 +14,8 @@ from comics_depth.data.orderings import Point
 from comics_depth.evaluation import report
 from comics_depth.evaluation.metrics import count_pairs, summarise
 from comics_depth.evaluation.rules import lower_is_nearer
-from comics_depth.evaluation.scoring import Frame, Run
+from comics_depth.evaluation.scoring import OrderedFrame
+from comics_depth.evaluation.sets import PredictionSet
 from comics_depth.evaluation.table import Row
 from comics_depth.images import write_image
 
@@ -53,7 +54,7 @@ def scored(tmp_path):
             Point(2, 1, width // 2, 5),
         ]
         frames.append(
-            Frame(name, "test", points[:1] if name == "p4_1" else points, (height, width))
+            OrderedFrame(name, "test", points[:1] if name == "p4_1" else points, (height, width))
         )
         if name != "p4_1":
             write_image(
@@ -69,7 +70,7 @@ def scored(tmp_path):
         ]
         for path, depth in zip(paths, depths, strict=True):
             write_depth(path, depth)
-        maps[Run(run, tmp_path / "maps" / str(at), "")] = paths
+        maps[PredictionSet(run, tmp_path / "maps" / str(at), "")] = paths
         pairs = [
             count_pairs(depth, frame.points, frame.name)
             for depth, frame in zip(depths, frames, strict=True)
@@ -142,8 +143,8 @@ def test_frames_stand_worst_first_with_their_points_and_scores(scored):
 
 def test_only_frames_of_the_rows_are_shown_and_the_first_run_of_a_name_is_meant(scored, tmp_path):
     folder, rows, caption, protocol, frames, maps, image = scored
-    rows = [Row(row.run, "test", row.scores, row.counts[1:2], row.frames[1:2]) for row in rows[:1]]
-    other = Run(rows[0].run, tmp_path / "elsewhere", "")
+    rows = [Row(row.name, "test", row.scores, row.counts[1:2], row.frames[1:2]) for row in rows[:1]]
+    other = PredictionSet(rows[0].name, tmp_path / "elsewhere", "")
     *_, page = report.write_report(
         folder, rows, caption, protocol, frames, maps | {other: []}, image
     )

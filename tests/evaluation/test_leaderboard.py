@@ -1,5 +1,4 @@
-"""zoo.py by its own command line on tiny frames, and models of the transformers library,
-offline."""
+"""evaluation.py models on tiny frames, and models of the transformers library, offline."""
 
 import contextlib
 import csv
@@ -16,10 +15,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-import zoo as script
+import evaluation as script
 from comics_depth.cli import run_main
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.orderings import Point, write_ordering
+from comics_depth.evaluation import models
+from comics_depth.evaluation.sets import named_models
 from comics_depth.images import write_image
 from comics_depth.paths import Layout
 from common.files import write_json, write_text
@@ -71,10 +72,11 @@ def torchscripts(tmp_path_factory):
     return folder
 
 
-def zoo(*words, layout, code=0):
+def ranked(*words, layout, code=0):
     """What the command line prints; checks the exit code."""
     words = [
-        "zoo.py",
+        "evaluation.py",
+        "models",
         *map(str, words),
         "--data-root",
         str(layout.data_root),
@@ -105,28 +107,28 @@ def leaderboard(folder):
 
 def test_a_leaderboard_is_one_command(layout, torchscripts, tmp_path):
     words = (torchscripts / "dark.pt", torchscripts / "bright.pt", f"broken={tmp_path / 'none.pt'}")
-    said = zoo(*words, layout=layout)
-    rows = leaderboard(layout.run("zoo"))
+    said = ranked(*words, layout=layout)
+    rows = leaderboard(layout.results / "models")
     for split in ("validation", "test"):
         own = [(row, float(mean)) for row, named, mean in rows if named == split]
         assert own[0] == ("bright", 1) and ("dark", 0) in own and ("lower_is_nearer", 0) in own
         assert {row for row, _ in own} == {"bright", "dark", *RULES}
         assert [mean for _, mean in own] == sorted((mean for _, mean in own), reverse=True)
     assert "left out: broken: " in said and "expected an existing file" in said
-    table = (layout.run("zoo") / "table.md").read_text()
+    table = ((layout.results / "models") / "table.md").read_text()
     assert (
         table in said
         and "unknown, ask who made the file" in table
         and "Left out, without a depth: broken" in table
     )
     assert "to lower_is_nearer" in table
-    assert "to bright" in zoo(*words, "--baseline", "bright", layout=layout)
-    assert "--baseline broken gave no depth" in zoo(
+    assert "to bright" in ranked(*words, "--baseline", "bright", layout=layout)
+    assert "--baseline broken gave no depth" in ranked(
         *words, "--baseline", "broken", layout=layout, code=2
     )
-    page = (layout.run("zoo") / "report.html").read_text()
+    page = ((layout.results / "models") / "report.html").read_text()
     assert page.count("<article") == 3 and page.count("<figure") == 3 * (1 + 2 + len(RULES))
-    folder = layout.predictions("zoo_bright")
+    folder = layout.predictions("models_bright")
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png")) == [
         "a_1.png",
         "b/a_2.png",
@@ -138,18 +140,21 @@ def test_a_leaderboard_is_one_command(layout, torchscripts, tmp_path):
 def test_what_was_predicted_by_the_same_model_is_kept(layout, torchscripts, tmp_path):
     chosen = tmp_path / "model.pt"
     chosen.write_bytes((torchscripts / "dark.pt").read_bytes())
-    zoo(f"m={chosen}", "--split", "test", layout=layout)
-    path = layout.predictions("zoo_m") / "c_1.png"
+    ranked(f"m={chosen}", "--split", "test", layout=layout)
+    path = layout.predictions("models_m") / "c_1.png"
     before = path.stat().st_mtime_ns
-    with mock.patch.object(script, "depth_model", side_effect=AssertionError("loaded")):
-        zoo(f"m={chosen}", "--split", "test", layout=layout)
-    zoo(f"m={chosen}", layout=layout)
-    assert path.stat().st_mtime_ns == before and (layout.predictions("zoo_m") / "a_1.png").exists()
+    with mock.patch.object(models, "depth_model", side_effect=AssertionError("loaded")):
+        ranked(f"m={chosen}", "--split", "test", layout=layout)
+    ranked(f"m={chosen}", layout=layout)
+    assert (
+        path.stat().st_mtime_ns == before and (layout.predictions("models_m") / "a_1.png").exists()
+    )
     chosen.write_bytes((torchscripts / "bright.pt").read_bytes())
-    zoo(f"m={chosen}", "--split", "test", layout=layout)
+    ranked(f"m={chosen}", "--split", "test", layout=layout)
     # Maps of the file as it was before do not stay behind, even of frames that were not asked for.
     assert (
-        path.stat().st_mtime_ns != before and not (layout.predictions("zoo_m") / "a_1.png").exists()
+        path.stat().st_mtime_ns != before
+        and not (layout.predictions("models_m") / "a_1.png").exists()
     )
 
 
@@ -158,13 +163,13 @@ def test_averaged_depth_is_other_depth_and_a_run_is_known_by_its_name(layout, to
     write_json(run / "config.json", {})
     save_checkpoint(run / "last.pt", {"epoch": 1, "epochs": 1})
     (run / "best.pt").write_bytes((torchscripts / "bright.pt").read_bytes())
-    zoo("mine", "--split", "test", "--preset", "open", layout=layout)
-    path = layout.predictions("zoo_mine") / "c_1.png"
+    ranked("mine", "--split", "test", "--preset", "open", layout=layout)
+    path = layout.predictions("models_mine") / "c_1.png"
     once = read_depth(path)
-    zoo("mine", "--averaged", "--split", "test", layout=layout)
+    ranked("mine", "--averaged", "--split", "test", layout=layout)
     assert abs(read_depth(path).mean()) < 1e-3 < once.mean()  # standardised
     save_checkpoint(run / "last.pt", {"epoch": 1, "epochs": 2})
-    assert "this run is not finished" in zoo("mine", layout=layout, code=2)
+    assert "this run is not finished" in ranked("mine", layout=layout, code=2)
 
 
 def test_any_folder_of_orderings_and_no_lists_of_frames(layout, torchscripts, tmp_path):
@@ -172,36 +177,37 @@ def test_any_folder_of_orderings_and_no_lists_of_frames(layout, torchscripts, tm
     write_image(bare.frame("x"), np.full((*SIZE, 3), 90, np.uint8))
     write_ordering(tmp_path / "orderings" / "x.txt", [Point(1, 1, 3, 30), Point(2, 1, 3, 3)])
     words = (torchscripts / "bright.pt", "--orderings", tmp_path / "orderings")
-    zoo(*words, "--report", tmp_path / "page", layout=bare)
+    ranked(*words, "--report", tmp_path / "page", layout=bare)
     rows = {
         row: float(mean) for row, split, mean in leaderboard(tmp_path / "page") if split == "all"
     }
     assert rows["lower_is_nearer"] == 1 and rows["bright"] == 0  # all of one grey: ties
     write_ordering(tmp_path / "orderings" / "gone.txt", [Point(1, 1, 3, 30)])
-    assert "no image of 1 of 2 frames" in zoo(*words, layout=bare, code=2)
+    assert "no image of 1 of 2 frames" in ranked(*words, layout=bare, code=2)
 
 
 def test_wrong_words_say_what_is_expected(layout, torchscripts):
-    assert "expected one of default, lower_is_nearer" in zoo(
+    assert "expected one of default, lower_is_nearer" in ranked(
         "default", "--baseline", "x", layout=layout, code=2
     )
-    assert "none of the models gave a depth" in zoo("no_such_model", layout=layout, code=2)
+    assert "none of the models gave a depth" in ranked("no_such_model", layout=layout, code=2)
     for words in (("a=default", "a=MiDaS"), ("chance=default",), ("a/b=default",), ("=default",)):
-        assert "cannot name the row" in zoo(*words, layout=layout, code=2)
-    said = zoo(
+        assert "cannot name the row" in ranked(*words, layout=layout, code=2)
+    said = ranked(
         "default", "--dry-run", layout=Layout(layout.data_root / "nowhere", layout.runs_root)
     )
     assert "would predict with default" in said and not (layout.data_root / "nowhere").exists()
-    assert script.row_name("hf:org/Name-hf") == ("Name-hf", "hf:org/Name-hf")
-    assert script.row_name("mine=hf:org/a=b") == ("mine", "hf:org/a=b")
+    assert named_models(["hf:org/Name-hf"]) == {"Name-hf": "hf:org/Name-hf"}
+    assert named_models(["mine=hf:org/a=b"]) == {"mine": "hf:org/a=b"}
 
 
 def test_a_checkpoint_of_a_run_has_the_name_of_the_run(tmp_path):
     write_text(tmp_path / "depth_estimator_simple" / "best.pt", "")
     word = str(tmp_path / "depth_estimator_simple" / "best.pt")
-    assert script.row_name(word) == ("depth_estimator_simple", word)
-    write_text(tmp_path / "a=b.pt", "")
-    assert script.row_name(str(tmp_path / "a=b.pt")) == ("a=b", str(tmp_path / "a=b.pt"))
+    assert named_models([word]) == {"depth_estimator_simple": word}
+    write_text(tmp_path / "a-b=c.pt", "")
+    with pytest.raises(UserError, match="'a-b=c' cannot name the row"):
+        named_models([str(tmp_path / "a-b=c.pt")])
 
 
 # Models of the transformers library, tiny and random
@@ -315,12 +321,18 @@ def test_licences(hub, capsys):
     assert f"{relative}: licence apache-2.0" in capsys.readouterr().out
 
 
-def test_the_zoo_has_models_of_transformers_and_tells_folders_apart(hub, layout, torchscripts):
+def test_a_leaderboard_has_models_of_transformers_and_tells_folders_apart(
+    hub, layout, torchscripts
+):
     word = f"hf:{hub.folder / 'relative'}"
-    zoo(word, torchscripts / "bright.pt", "--split", "test", layout=layout)
-    assert {row for row, *_ in leaderboard(layout.run("zoo"))} == {"relative", "bright", *RULES}
-    assert "apache-2.0" in (layout.run("zoo") / "report.html").read_text()
-    made_by = json.loads((layout.predictions("zoo_relative") / "made_by.json").read_text())[
+    ranked(word, torchscripts / "bright.pt", "--split", "test", layout=layout)
+    assert {row for row, *_ in leaderboard(layout.results / "models")} == {
+        "relative",
+        "bright",
+        *RULES,
+    }
+    assert "apache-2.0" in ((layout.results / "models") / "report.html").read_text()
+    made_by = json.loads((layout.predictions("models_relative") / "made_by.json").read_text())[
         "depth_model"
     ]
     assert (
@@ -332,8 +344,8 @@ def test_the_zoo_has_models_of_transformers_and_tells_folders_apart(hub, layout,
 
 def test_a_missing_library_is_said_and_the_others_go_on(layout, torchscripts, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    said = zoo("hf:some/model", torchscripts / "bright.pt", layout=layout)
+    said = ranked("hf:some/model", torchscripts / "bright.pt", layout=layout)
     assert (
         "pip install -r requirements-hf.txt" in said
-        and leaderboard(layout.run("zoo"))[0][0] == "bright"
+        and leaderboard(layout.results / "models")[0][0] == "bright"
     )
