@@ -1,6 +1,7 @@
 """The only place that spells a path: dataset folders as the method defines them, runs, predictions,
 results."""
 
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -107,6 +108,14 @@ class Layout:
     def dcm_pages(self, split: str) -> Path:
         """List of page names; DCM calls the validation list val.txt."""
         return self.dcm / f"{'val' if split == 'validation' else split}.txt"
+
+    def orderings_of(self, annotator: str | None) -> Path:
+        """The folder of a named person's orderings, <frame>.txt; without a name, `orderings`."""
+        if annotator is None:
+            return self.orderings
+        if not re.fullmatch(r"[\w-]+", annotator):
+            raise UserError(f"--annotator {annotator!r}: a name is one word of letters and digits")
+        return self.orderings.with_name(f"depth-{annotator}")
 
     def photograph(self, name: str) -> Path:
         """Raises UserError if no image of that name is there."""

@@ -66,16 +66,13 @@ def _crops(layout: Layout) -> dict[str, dict]:
 def accept_crops(layout: Layout, removed: set[str], by: str) -> int:
     """Writes `layout.no_text_checked`: copies of all crops but `removed`, and manifest.json {who:
     `by`, kept, removed: counts, crops: {id: provenance}}. Returns how many were kept. The folder
-    appears whole or not at all. Raises UserError if an id is unknown, nothing is left, or a folder
-    of another origin is in the way."""
-    crops, target = _crops(layout), layout.no_text_checked
-    if unknown := removed - set(crops):
-        raise UserError(f"{layout.no_text}: no such crop: {', '.join(sorted(unknown)[:5])}")
+    appears whole or not at all. Raises UserError if nothing is left or a folder of another origin
+    is in the way."""
+    crops = _crops(layout)
+    target = layout.no_text_checked
     kept = {name: value for name, value in crops.items() if name not in removed}
     if not kept:
-        raise UserError(
-            f"all {len(crops)} crops are marked as showing text: nothing is left to write"
-        )
+        raise UserError(f"all {len(crops)} crops are marked as showing text: none is left to write")
     if target.exists() and any(target.iterdir()) and not layout.checked_manifest.exists():
         raise UserError(f"{target} was not written by this command; move it away first")
     try:
@@ -84,13 +81,10 @@ def accept_crops(layout: Layout, removed: set[str], by: str) -> int:
             for name in kept:
                 (fresh / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(layout.no_text / f"{name}.jpg", fresh / f"{name}.jpg")
-            write_json(
-                fresh / "manifest.json",
-                {"who": by, "kept": len(kept), "removed": len(removed), "crops": kept},
-            )
-            shutil.rmtree(
-                target, ignore_errors=True
-            )  # the crops and what is marked of them still lie in no_text
+            counts = {"kept": len(kept), "removed": len(crops) - len(kept)}
+            write_json(fresh / "manifest.json", {"who": by, **counts, "crops": kept})
+            # What goes can be made again: crops and marks still lie in no_text.
+            shutil.rmtree(target, ignore_errors=True)
             os.replace(fresh, target)
     except OSError as error:
         raise UserError(f"{target}: could not be written ({error})") from error

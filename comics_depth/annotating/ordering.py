@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from flask import Response, abort, send_file
+from flask import Response, abort
 from PIL import Image
 
 from comics_depth.annotating.server import AnnotationServer
@@ -19,29 +19,28 @@ PAGE_SIDE = 1400  # pixels of the longer side of the page shown beside the frame
 
 
 class OrderingServer(AnnotationServer):
-    """The page on which a person orders points of `frames` by depth; every change is in
-    `layout.ordering(frame)` at once. A frame without points has no file, so it never counts as
-    done. Raises UserError if a frame has no image or the port is taken."""
+    """The page on which a person orders points of `frames` by depth; every change is in the folder
+    `layout.orderings_of(annotator)` at once. A frame without points has no file, so it never counts
+    as done. Raises UserError if a frame has no image or the port is taken."""
 
-    def __init__(self, layout: Layout, frames: list[str], host: str, port: int):
-        images = {frame: layout.frame(frame) for frame in frames}
-        missing = [f"{path} is missing" for path in images.values() if not path.exists()]
-        if missing or not frames:
-            found = missing[0] if missing else "there are no frames to order"
-            command = layout.command("datasets_preparation.py --crop_frames")
-            raise UserError(f"{found}; run first: {command}")
-        self.layout = layout
+    def __init__(
+        self, layout: Layout, frames: list[str], host: str, port: int, annotator: str | None = None
+    ):
+        crop = "datasets_preparation.py --crop_frames"
+        if not frames:
+            raise UserError(f"there are no frames to order; run first: {layout.command(crop)}")
+        images = {frame: layout.needed(layout.frame(frame), crop) for frame in frames}
+        self.pages = layout.dcm_images
+        self.orderings = layout.orderings_of(annotator)
         self.manifest = read_manifest(layout)
         self.frames_by_name = names_of({*frames, *self.manifest})
         reads = {"state": self.state, "frame": self.frame, "page": self.page}
         super().__init__("order.html", images, reads, {"save": self.save}, host, port)
 
     def state(self, _: str) -> dict:
-        frames = []
-        for frame in self.images:
-            found = self._points_or_error(frame)
-            frames.append({"id": frame, **found, "points": len(found["points"])})
-        return {"frames": frames}
+        found = {frame: self._points_or_error(frame) for frame in self.images}
+        counts = {frame: {"points": len(entry["points"])} for frame, entry in found.items()}
+        return {"frames": [{"id": frame, **found[frame], **counts[frame]} for frame in found]}
 
     def frame(self, frame: str) -> dict:
         height, width = image_size(self.image_file(frame))
@@ -59,8 +58,7 @@ class OrderingServer(AnnotationServer):
         picture.thumbnail((PAGE_SIDE, PAGE_SIDE))
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=88)
-        buffer.seek(0)
-        return send_file(buffer, "image/jpeg")
+        return Response(buffer.getvalue(), mimetype="image/jpeg")
 
     def save(self, message: dict) -> dict:
         """Replaces the points `before`, which the page believes to be on disk, by `points`."""
@@ -86,10 +84,10 @@ class OrderingServer(AnnotationServer):
     def _file(self, frame: str) -> Path:
         """An old file is edited in place under its 2020 name, unless other frames could claim
         it."""
-        found = None
         with contextlib.suppress(UserError):
-            found = find_named(self.layout.orderings, frame, (".txt",), self.frames_by_name)
-        return found or self.layout.ordering(frame)
+            if found := find_named(self.orderings, frame, (".txt",), self.frames_by_name):
+                return found
+        return self.orderings / f"{frame}.txt"
 
     def _points(self, path: Path) -> list[Point]:
         return read_ordering(path) if path.exists() else []
@@ -102,7 +100,7 @@ class OrderingServer(AnnotationServer):
 
     def _page_file(self, frame: str) -> Path | None:
         page = self.manifest.get(frame, {}).get("page")
-        return find_image(self.layout.dcm_images, page) if page else None
+        return find_image(self.pages, page) if page else None
 
 
 def _as_points(value: Any) -> list[Point]:

@@ -15,8 +15,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from common.errors import UserError
 
+Views = dict[str, Callable[[Any], Any]]
 HERE = Path(__file__).parent
-MAX_BODY = 1 << 20  # bytes; an ordering of ten thousand points is smaller
 EVERY_INTERFACE = ("0.0.0.0", "::")
 HEADERS = {
     "Content-Security-Policy": (
@@ -37,71 +37,59 @@ class AnnotationServer:
     gets nothing. Raises UserError if the port cannot be served."""
 
     def __init__(
-        self,
-        page: str,
-        images: dict[str, Path],
-        reads: dict[str, Callable[[str], Any]],
-        writes: dict[str, Callable[[dict], Any]],
-        host: str,
-        port: int,
+        self, page: str, images: dict[str, Path], reads: Views, writes: Views, host: str, port: int
     ):
         self.images = images
-        self.host = host
+        self.host = host or "0.0.0.0"
         self.token = secrets.token_urlsafe(18)
         self.lock = threading.Lock()  # held from reading the state on disk to replacing it
         app = Flask(__name__, static_folder=None)
-        app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+        app.config["MAX_CONTENT_LENGTH"] = 1 << 20  # an ordering of ten thousand points is smaller
         app.before_request(self._check_request)
         app.after_request(_add_headers)
         for kind in (HTTPException, UserError, OSError, RecursionError):
             app.register_error_handler(kind, _error_as_json)
         root = f"/{self.token}/"
-        app.add_url_rule(root, "page", partial(send_file, HERE / page))
+        app.add_url_rule(root, page, partial(send_file, HERE / page))
         for path in [*HERE.glob("*.js"), *HERE.glob("*.css")]:
             app.add_url_rule(root + path.name, path.name, partial(send_file, path))
-        for name, answer in {"image": self._image, **reads}.items():
-            app.add_url_rule(root + name, f"read {name}", partial(_read, answer))
+        reads = {"image": lambda name: send_file(self.image_file(name)), **reads}
+        for name, answer in reads.items():
+            app.add_url_rule(root + name, name, partial(_read, answer))
         for name, answer in writes.items():
-            view = partial(_write, answer)
-            app.add_url_rule(root + name, f"write {name}", view, methods=["POST"])
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            app.add_url_rule(root + name, name, partial(_write, answer), methods=["POST"])
         try:  # bound here: werkzeug would print lines of its own and exit
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
             with socket.create_server((host, port), family=family, backlog=128) as bound:
-                self.http = make_server(host, port, app, True, 1, _Handler, fd=bound.fileno())
+                options = {"threaded": True, "request_handler": _Handler}
+                self.http = make_server(host, port, app, fd=bound.fileno(), **options)
         except (OSError, OverflowError) as error:
-            raise UserError(
-                f"{host}:{port} cannot be served ({error}); try --port {port % 60000 + 1}"
-            ) from error
-        name = "localhost" if host in EVERY_INTERFACE else f"[{host}]" if ":" in host else host
+            hint = f"try --port {port % 60000 + 1}"
+            raise UserError(f"{host}:{port} cannot be served ({error}); {hint}") from error
+        name = f"[{host}]" if ":" in host else host
+        name = "localhost" if self.host in EVERY_INTERFACE else name
         self.address = f"http://{name}:{self.http.port}{root}"
 
     def serve_until_interrupted(self) -> None:
-        port = self.http.port
-        print(
-            f"{self.address}\nNo display here? On your machine: ssh -L {port}:localhost:{port}"
-            f" {socket.gethostname()}\nand open the same address there, at localhost. Every change"
-            " is saved at once; Ctrl-C ends.",
-            flush=True,
-        )
+        tunnel = f"ssh -L {self.http.port}:localhost:{self.http.port} {socket.gethostname()}"
+        print(f"{self.address}\nFrom another machine: {tunnel}, and open the same address there.")
+        print("Every change is saved at once; Ctrl-C ends.", flush=True)
         self.http.serve_forever()  # until Ctrl-C
 
     def knows_host(self, header: str) -> bool:
         """Whether a Host header names this server. Bound to every interface, any bare IP address
         does: a rebound name is none."""
-        host = re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?", header.lower(), re.ASCII)
-        if host and self.host in EVERY_INTERFACE and re.fullmatch(r"\[.*\]|[\d.]+", host[1]):
+        match = re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?", header.lower(), re.ASCII)
+        name = match[1].strip("[]") if match else ""
+        if self.host in EVERY_INTERFACE and re.fullmatch(r"[\d.]+|.*:.*", name):
             return True
-        own = ("localhost", "127.0.0.1", "::1", self.host.lower())
-        return host is not None and host[1].strip("[]") in own
+        return name in ("localhost", "127.0.0.1", "::1", self.host.lower())
 
     def image_file(self, name: Any) -> Path:
         """The image of a listed id: what a client sends is never part of a path."""
         if not isinstance(name, str) or name not in self.images:
             abort(404, f"{name!r} is not in the list")
         return self.images[name].absolute()
-
-    def _image(self, name: str) -> Response:
-        return send_file(self.image_file(name))
 
     def _check_request(self) -> None:
         host = request.headers.get("Host", "")
@@ -135,6 +123,6 @@ def _add_headers(response: Response) -> Response:
 
 
 def _error_as_json(error: Exception) -> tuple[dict, int]:
-    if isinstance(error, HTTPException):
-        return {"error": error.description}, error.code
-    return {"error": str(error)}, 400 if isinstance(error, RecursionError) else 500
+    """What HTTP knows has a code of its own; JSON nested too deeply is the client's fault."""
+    code = 400 if isinstance(error, RecursionError) else 500
+    return {"error": getattr(error, "description", str(error))}, getattr(error, "code", code)
