@@ -77,22 +77,19 @@ def dcm_split(layout: Layout, seed: int) -> dict[str, str]:
     """Page -> split as the DCM lists say; {} where there is no DCM. If none of the three lists
     exists, a seeded 80/10/10 split of the pages with boxes is written as these lists. Raises
     UserError for a page in two lists."""
-    missing = [
-        layout.dcm_pages(part).name for part in SPLITS if not layout.dcm_pages(part).exists()
-    ]
+    lists = [layout.dcm_pages(part) for part in SPLITS]
+    missing = [path.name for path in lists if not path.exists()]
     if len(missing) == len(SPLITS):
         boxes = layout.dcm_boxes.rglob("*.txt")
         pages = [path.relative_to(layout.dcm_boxes).with_suffix("").as_posix() for path in boxes]
-        if pages:
-            write_lists(layout.dcm_pages, seeded_split(pages, PAGE_SHARES, seed))
-        return seeded_split(pages, PAGE_SHARES, seed)
+        drawn = seeded_split(pages, PAGE_SHARES, seed)
+        if drawn:
+            write_lists(layout.dcm_pages, drawn)
+        return drawn
     if missing:
-        raise UserError(
-            f"{layout.dcm}: {', '.join(missing)} missing beside the other lists; an empty file"
-            " will do"
-        )
+        raise UserError(f"{layout.dcm}: {', '.join(missing)} missing; an empty file will do")
     split: dict[str, str] = {}
-    for path, part in ((layout.dcm_pages(part), part) for part in SPLITS):
+    for path, part in zip(lists, SPLITS, strict=True):
         for name in read_names(path, ""):
             suffix = Path(name).suffix
             page = name.removesuffix(suffix) if suffix.lower() in IMAGE_SUFFIXES else name
@@ -100,8 +97,7 @@ def dcm_split(layout: Layout, seed: int) -> dict[str, str]:
                 raise UserError(f"{path}: the page name {name!r} leaves the folder of pages")
             if split.setdefault(page, part) != part:
                 raise UserError(
-                    f"{path}: page {page} also stands in the list of {split[page]}; keep one of"
-                    " the two"
+                    f"{path}: page {page} also stands in the list of {split[page]}; keep one"
                 )
     return split
 
@@ -133,3 +129,12 @@ def photograph_split(
     if len(lists) == len(files) and split == fixed:
         return lists
     return write_lists(layout.photograph_list, split, files)
+
+
+def report(action: str, lists: Mapping[str, list[str]], unit: str, skipped: list[str]) -> None:
+    """Prints how many names each split has, and why others were left out."""
+    counts = ", ".join(f"{part} {len(names)}" for part, names in lists.items())
+    print(f"{action}: {counts} {unit}")
+    if skipped:
+        shown = skipped[:20] + ["..."] * (len(skipped) > 20)
+        print(f"  skipped {len(skipped)}:", *shown, sep="\n    ")

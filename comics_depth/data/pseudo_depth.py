@@ -1,0 +1,80 @@
+"""The teacher's inverse depth of every photograph, and whose it is."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from comics_depth.cli import ModelSource
+from comics_depth.data import splits
+from comics_depth.data.depth_files import write_depth
+from comics_depth.evaluation.predicting import as_predictor
+from comics_depth.images import read_image
+from comics_depth.paths import Layout
+from comics_depth.training.devices import default_device
+from common.errors import UserError
+from common.files import file_hash, read_json, write_json
+from models.checkpoints import SHIPPED
+from models.depth_model import AveragedDepth, depth_model
+
+
+def write_pseudo_depth(
+    layout: Layout, teacher: ModelSource, *, averaged: bool, seed: int, restart: bool
+) -> None:
+    """Writes the teacher's inverse depth of every photograph, in 16 bit with scale and offset, and
+    the photographs' split. Raises UserError if depth of another teacher lies there already, or if
+    no photograph can be read."""
+    made_by = teacher_note(teacher, averaged)
+    check_teacher(layout, made_by, restart)
+    images = splits.image_names(layout.photographs)
+    skipped = []
+    sizes = splits.readable(images, skipped)
+    maps = {} if restart else {name: layout.photograph_depth_map(name) for name in sizes}
+    written = splits.readable(maps, [])
+    missing = [name for name, size in sizes.items() if written.get(name) != size]
+    if missing:
+        device = default_device()
+        count = f"{len(missing)} of {len(sizes)} photographs"
+        print(f"depth of {count} by {teacher.name} on {device}", flush=True)
+        model = depth_model(*teacher)
+        predict = as_predictor(AveragedDepth(model) if averaged else model, device)
+    if restart:
+        shutil.rmtree(layout.photograph_depth, ignore_errors=True)
+    write_json(layout.photograph_teacher, made_by)
+    for name in tqdm(missing, desc="photographs", disable=None):
+        try:
+            inverse_depth = predict(read_image(images[name]))
+        except UserError as error:
+            skipped.append(str(error))
+            del sizes[name]
+            continue
+        if not np.isfinite(inverse_depth).all():
+            raise UserError(f"{images[name]}: {teacher.name} gave infinite depth; use another")
+        write_depth(layout.photograph_depth_map(name), inverse_depth)
+    if not sizes:
+        raise UserError(f"{layout.photographs}: no photograph could be read; {skipped[0]}")
+    lists = splits.photograph_split(layout, seed, sizes)
+    splits.report("coco17_depth", lists, "photographs", skipped)
+
+
+def teacher_note(teacher: ModelSource, averaged: bool) -> dict[str, Any]:
+    """{name, sha256 of its file (None where it has none)}, and {averaged: true} if it is."""
+    file = Path(teacher.weights or SHIPPED.get(teacher.name, teacher.name))
+    found = {"name": str(teacher.name), "sha256": file_hash(file) if file.is_file() else None}
+    return found | ({"averaged": True} if averaged else {})
+
+
+def check_teacher(layout: Layout, made_by: dict[str, Any], restart: bool) -> None:
+    """Raises UserError if the depth that is there is another teacher's; the same file under another
+    name is the same."""
+    note = layout.photograph_teacher
+    before = read_json(note) if note.exists() else {"name": "an unknown teacher"}
+    compared = {*made_by, *before} - ({"name"} if made_by["sha256"] else set())
+    same = all(made_by.get(key) == before.get(key) for key in compared)
+    if not same and not restart and any(layout.photograph_depth.rglob("*.png")):
+        raise UserError(
+            f"{layout.photograph_depth} holds depth of {before['name']}, not of {made_by['name']}"
+            " as it is now; teachers are not mixed: --restart computes all of it anew"
+        )
