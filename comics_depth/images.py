@@ -12,14 +12,8 @@ from common.errors import UserError
 from common.files import written_atomically
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-FORMATS = (
-    "PNG",
-    "JPEG",
-    "WEBP",
-    "TIFF",
-    "BMP",
-    "GIF",
-)  # and none of Pillow's readers that start programs
+# none of Pillow's readers that start programs
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 120_000_000
 Image.MAX_IMAGE_PIXELS = None  # read_image has its own limit and its own message
 
@@ -30,11 +24,7 @@ def read_image(path: Path) -> np.ndarray:
     than MAX_PIXELS."""
     try:
         with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UserError(
-                    f"{path}: {image.width}x{image.height} pixels, more than the limit of"
-                    f" {MAX_PIXELS}"
-                )
+            check_size(path, image)
             image = ImageOps.exif_transpose(image)
             if image.mode.startswith("I") or image.mode == "F":
                 values = np.asarray(image, dtype=np.float64)
@@ -50,6 +40,13 @@ def read_image(path: Path) -> np.ndarray:
         raise
     except Exception as error:  # readers of foreign files fail in any way
         raise UserError(f"{path}: not a readable image ({error})") from error
+
+
+def check_size(path: Path, image: Image.Image) -> None:
+    """Raises UserError if an image has more than MAX_PIXELS."""
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width}x{image.height} pixels"
+        raise UserError(f"{path}: {size}, more than the limit of {MAX_PIXELS}")
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -73,35 +70,25 @@ def image_count(path: Path) -> int:
 def list_images(folder: Path) -> list[Path]:
     """All image files below `folder`, sorted. Raises UserError if the folder is missing or holds
     none."""
-    found = sorted(
-        path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES
-    )
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
-        raise UserError(
-            f"{folder}: no images there; data/README.md says where datasets come from, --preset"
-            " demo needs none"
-        )
+        raise UserError(f"{folder}: no images there; data/README.md says where they come from")
     return found
 
 
 def find_image(folder: Path, name: str) -> Path | None:
     """The image `<folder>/<name>.<any image suffix>`, or None. `name` may hold slashes and dots."""
-    spelled = (
-        folder / (name + spell(suffix))
-        for suffix in IMAGE_SUFFIXES
-        for spell in (str, str.upper, _capitalised)
-    )
-    return next((path for path in spelled if path.exists()), None)
-
-
-def _capitalised(suffix: str) -> str:
-    return "." + suffix[1:].capitalize()
+    for suffix in IMAGE_SUFFIXES:
+        for spelled in (suffix, suffix.upper(), "." + suffix[1:].capitalize()):
+            if (path := folder / (name + spelled)).exists():
+                return path
+    return None
 
 
 def write_image(path: Path, image: np.ndarray, **options: Any) -> None:
     """Writes uint8 (H, W[, 3]) or uint16 (H, W) by the suffix of `path`; `options` go to Pillow
     (quality, pnginfo)."""
-    if Path(path).suffix.lower() in (".jpg", ".jpeg"):
+    if path.suffix.lower() in (".jpg", ".jpeg"):
         options = {"quality": 95, "subsampling": 0, **options}
     with written_atomically(path) as temporary:
         Image.fromarray(image).save(temporary, **options)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 from tqdm import tqdm
 
@@ -14,9 +15,8 @@ def parallel_map(
     progress bar."""
     items = list(items)
     workers = os.cpu_count() or 1 if workers is None else workers
+    bar = partial(tqdm, total=len(items), desc=description, disable=None)
     if workers <= 1 or len(items) < 2:
-        return [function(item) for item in tqdm(items, desc=description, disable=None)]
+        return list(bar(map(function, items)))
     with ProcessPoolExecutor(workers) as pool:
-        return list(
-            tqdm(pool.map(function, items), total=len(items), desc=description, disable=None)
-        )
+        return list(bar(pool.map(function, items)))

@@ -16,16 +16,13 @@ from common.errors import UserError
 def written_atomically(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path` that replaces it when the block ends well and vanishes
     when it fails."""
-    path = Path(path)
     temporary = path.with_name(f".partial-{secrets.token_hex(8)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(
-            f"{path}: could not be written ({error}); nothing was left there half-written"
-        ) from error
+        raise UserError(f"{path}: could not be written ({error})") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -36,6 +33,14 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def lines_of(path: Path) -> list[tuple[int, str]]:
+    """(number, stripped text) of the lines of a file of the user's that are not blank; numbers
+    count from 1."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    lines = enumerate((line.strip() for line in text.splitlines()), start=1)
+    return [(number, line) for number, line in lines if line]
+
+
 def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
@@ -43,7 +48,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Raises UserError if the file is missing or no JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:

@@ -12,6 +12,7 @@ import numpy as np
 from lxml import etree
 
 from common.errors import UserError
+from common.files import lines_of
 
 FRAME_CLASS = 8
 SVG_CLASSES = ("Page", "Panel", "Balloon", "Line", "TextArea", "Character", "linkSBSC")
@@ -22,7 +23,9 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 def clip_box(box: Box, size: tuple[int, int]) -> Box | None:
     """The part of a box (x1, y1, x2, y2; x2 and y2 exclusive) inside a page of (height, width), or
     None if there is none: the box is empty, inverted or outside."""
-    x1, y1, x2, y2 = max(box[0], 0), max(box[1], 0), min(box[2], size[1]), min(box[3], size[0])
+    height, width = size
+    x1, y1 = max(box[0], 0), max(box[1], 0)
+    x2, y2 = min(box[2], width), min(box[3], height)
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
@@ -33,25 +36,23 @@ def read_boxes(path: Path, size: tuple[int, int]) -> tuple[list[tuple[int, Box]]
     Lines are `class x1 y1 x2 y2` in pixels, x2 and y2 exclusive; class 8 is a frame. k = 1.. counts
     every frame line, skipped ones included, so that the name of a frame does not depend on its
     neighbours. Raises UserError naming file and line if a line is malformed."""
-    boxes, skipped, k = [], [], 0
-    for number, line in enumerate(
-        path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1
-    ):
-        if not line.strip():
-            continue
+    boxes = []
+    skipped = []
+    k = 0
+    for number, line in lines_of(path):
         try:
             kind, x1, y1, x2, y2 = (round(float(word)) for word in line.split())
         except (ValueError, OverflowError):
-            raise UserError(
-                f"{path}:{number}: expected five numbers `class x1 y1 x2 y2`, found"
-                f" {line.strip()!r}; mend the line"
-            ) from None
-        k += kind == FRAME_CLASS
-        if kind == FRAME_CLASS and (clipped := clip_box((x1, y1, x2, y2), size)):
+            expected = "five numbers `class x1 y1 x2 y2`"
+            raise UserError(f"{path}:{number}: expected {expected}, found {line!r}") from None
+        if kind != FRAME_CLASS:
+            continue
+        k += 1
+        if clipped := clip_box((x1, y1, x2, y2), size):
             boxes.append((k, clipped))
-        elif kind == FRAME_CLASS:
-            what = "empty or inverted" if x1 >= x2 or y1 >= y2 else "outside the page"
-            skipped.append(f"{path}:{number}: box {what}")
+        else:
+            fault = "empty or inverted" if x1 >= x2 or y1 >= y2 else "outside the page"
+            skipped.append(f"{path}:{number}: box {fault}")
     return boxes, skipped
 
 
@@ -73,31 +74,27 @@ def read_svg(path: Path, root: Path) -> SvgPage:
     The file is not trusted: network and entities are off, and the image must lie inside `root` (the
     eBDtheque folder). Raises UserError naming the file (and the line, where there is one) if it
     cannot be read."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        tree = etree.parse(
-            path, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-        )
+        tree = etree.parse(path, parser)
     except (OSError, etree.XMLSyntaxError) as error:
         raise UserError(f"{path}: not readable as SVG ({error})") from error
     if tree.docinfo.internalDTD is not None and any(tree.docinfo.internalDTD.iterentities()):
-        raise UserError(
-            f"{path}: declares XML entities, which are refused; write their values in their places"
-        )
+        raise UserError(f"{path}: declares XML entities, which are refused; write them out")
     image = next(tree.iter("{*}image"), None)
     if image is None:
-        raise UserError(
-            f'{path}: expected an <image xlink:href="../Pages/..."> inside <svg class="Page">,'
-            " found none"
-        )
-    polygons, skipped = {name: [] for name in SVG_CLASSES}, []
+        raise UserError(f'{path}: expected an <image xlink:href="../Pages/...">, found none')
+    polygons = {name: [] for name in SVG_CLASSES}
+    skipped = []
     for element in tree.iter("{*}polygon"):
-        name = next(
-            (a.get("class") for a in element.iterancestors() if a.get("class") in polygons), None
-        )
-        corners = _corners(element.get("points", ""), f"{path}:{element.sourceline}")
+        where = f"{path}:{element.sourceline}"
+        corners = _corners(element.get("points", ""), where)
         if len(corners) < 3:
-            skipped.append(f"{path}:{element.sourceline}: polygon with fewer than three corners")
-        elif name:
+            skipped.append(f"{where}: polygon with fewer than three corners")
+            continue
+        above = [ancestor.get("class") for ancestor in element.iterancestors()]
+        name = next((name for name in above if name in polygons), None)
+        if name:
             polygons[name].append(corners)
     sides = [_NUMBER.match(image.get(side, "").strip()) for side in ("height", "width")]
     size = tuple(float(side[0]) for side in sides if side and float(side[0]) > 0)
@@ -108,11 +105,8 @@ def _corners(points: str, where: str) -> np.ndarray:
     """Corners (n, 2) of a `points` attribute; commas and white space separate, a repeated first
     corner is dropped."""
     values = [float(number) for number in _NUMBER.findall(points)]
-    if (
-        _NUMBER.sub("", points).strip(", \t\r\n")
-        or len(values) % 2
-        or not all(map(math.isfinite, values))
-    ):
+    other = _NUMBER.sub("", points).strip(", \t\r\n")
+    if other or len(values) % 2 or not all(map(math.isfinite, values)):
         raise UserError(f"{where}: expected points `x,y x,y ...`, found {points[:60]!r}")
     corners = np.array(values, dtype=np.float64).reshape(-1, 2)
     return corners[:-1] if len(corners) > 1 and (corners[0] == corners[-1]).all() else corners
@@ -121,15 +115,11 @@ def _corners(points: str, where: str) -> np.ndarray:
 def _inside(svg: Path, image: etree._Element, root: Path) -> Path:
     """The path an <image> refers to, which must lie inside `root`; links of the file system are
     left as they are."""
-    href = unquote(
-        image.get("{http://www.w3.org/1999/xlink}href") or image.get("href") or ""
-    ).replace("\\", "/")
+    href = image.get("{http://www.w3.org/1999/xlink}href") or image.get("href") or ""
+    href = unquote(href).replace("\\", "/")
     path = Path(os.path.abspath(svg.parent / href))
-    if (
-        not href
-        or re.match(r"[a-zA-Z][\w+.-]*:", href)
-        or not path.is_relative_to(os.path.abspath(root))
-    ):
+    is_url = re.match(r"[a-zA-Z][\w+.-]*:", href)
+    if not href or is_url or not path.is_relative_to(os.path.abspath(root)):
         raise UserError(
             f"{svg}:{image.sourceline}: the page image must lie inside {root}, found {href[:80]!r}"
         )

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from comics_depth.images import MAX_PIXELS, write_image
+from comics_depth.images import check_size, write_image
 from common.errors import UserError
 from common.files import written_atomically
 
@@ -20,10 +20,9 @@ def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> 
     finite."""
     depth = np.asarray(inverse_depth, dtype=np.float64)
     if depth.ndim != 2 or not np.isfinite(depth).all():
-        raise ValueError(
-            f"{path}: inverse depth must be a finite (H, W) array, got shape {depth.shape}"
-        )
-    low, high = float(depth.min()), float(depth.max())
+        raise ValueError(f"{path}: expected a finite (H, W) array, got shape {depth.shape}")
+    low = float(depth.min())
+    high = float(depth.max())
     scale = (high - low) / 65535 or 1.0
     note = PngImagePlugin.PngInfo()
     note.add_text("inverse_depth", json.dumps({"scale": scale, "offset": low}))
@@ -45,31 +44,18 @@ def read_depth(path: Path) -> np.ndarray:
             depth = np.load(path, allow_pickle=False).astype(np.float32).squeeze()
         else:
             with Image.open(path, formats=("PNG",)) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise UserError(
-                        f"{path}: {image.width}x{image.height} pixels, more than {MAX_PIXELS}"
-                    )
+                check_size(path, image)
                 note = json.loads(image.info.get("inverse_depth", "{}"))
                 values = np.asarray(image.convert("RGB") if image.mode == "P" else image)
             values = values[..., 0] if values.ndim == 3 else values
-            depth = (values * float(note.get("scale", 1)) + float(note.get("offset", 0))).astype(
-                np.float32
-            )
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        OverflowError,
-        MemoryError,
-    ) as error:
+            depth = values * float(note.get("scale", 1)) + float(note.get("offset", 0))
+            depth = depth.astype(np.float32)
+    except UserError:
+        raise
+    except Exception as error:  # readers of foreign files fail in any way
         raise UserError(f"{path}: not a readable depth map ({error})") from error
     if depth.ndim != 2 or not np.isfinite(depth).all():
-        raise UserError(
-            f"{path}: a depth map must be a finite (H, W) array, found shape {depth.shape}"
-        )
+        raise UserError(f"{path}: expected finite depth (H, W), found shape {depth.shape}")
     return depth
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import UserError
-from common.files import write_text
+from common.files import lines_of, write_text
 
 
 class Point(NamedTuple):
@@ -21,18 +21,12 @@ def read_ordering(path: Path) -> list[Point]:
     """Points of one frame; blank lines are skipped. Raises UserError naming file and line if one is
     malformed."""
     points = []
-    for number, line in enumerate(
-        Path(path).read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1
-    ):
-        if not line.strip():
-            continue
+    for number, line in lines_of(path):
         try:
             points.append(Point(*(int(word) for word in line.split())))
         except (ValueError, TypeError):
-            raise UserError(
-                f"{path}:{number}: expected four integers `object_level intra_level x y`, found"
-                f" {line!r}"
-            ) from None
+            expected = "four integers `object_level intra_level x y`"
+            raise UserError(f"{path}:{number}: expected {expected}, found {line!r}") from None
     return points
 
 
