@@ -29,6 +29,7 @@ from common.errors import UserError
 from common.files import file_hash, write_json
 from models.checkpoints import model_fingerprint, save_checkpoint
 from models.depth_model import batchnorm_layers, depth_model
+from models.external import downloads
 
 EXAMPLES = """\
   python baseline.py no_batchnorm_trick --generate_depth_images
@@ -75,9 +76,11 @@ def main() -> None:
         predictor = as_predictor(model, default_device())
         predict_variant(predictor, {"depth_model": made_by}, **written)
 
+    fetched = [] if args.variant in REFERENCES else downloads(args.depth_model, args.depth_weights)
+    reads = [layout.frames]
     steps = {
-        "train": Step(estimate, [layout.frames], [layout.run(name)]),
-        "generate_depth_images": Step(predict, [layout.frames], [layout.predictions(name)]),
+        "train": Step(estimate, reads, [layout.run(name)], fetched),
+        "generate_depth_images": Step(predict, reads, [layout.predictions(name)], fetched),
     }
     run_steps(parser, args, steps)
 

@@ -38,6 +38,7 @@ from comics_depth.training.samples import sample_grid
 from common.files import file_hash
 from models.checkpoints import load_network, model_fingerprint
 from models.depth_model import DepthModel, depth_model
+from models.external import downloads
 from models.objectives import AddText, CycleGAN
 
 VARIANTS = ("simple", "depth_aware", "without_text", "add_text")
@@ -124,9 +125,12 @@ def main() -> None:
         translate_folder(translator, args.translate, args.output, args.image_size)
 
     run = layout.run(name)
+    predictions = [layout.predictions(name)]
+    student = downloads(*model_source(args, "depth_model"))
+    teacher = downloads(args.teacher) if args.variant == "depth_aware" and args.teacher else []
     steps = {
-        "train": Step(train, [layout.data_root], [run]),
-        "generate_depth_images": Step(predict, [layout.frames, run], [layout.predictions(name)]),
+        "train": Step(train, [layout.photographs, layout.frames], [run], teacher),
+        "generate_depth_images": Step(predict, [layout.frames, run], predictions, student),
         "translate": Step(translate, [args.translate, run], [args.output]),
     }
     run_steps(parser, args, steps)

@@ -36,6 +36,7 @@ from common.errors import UserError
 from common.files import file_hash, read_json, write_json, written_atomically
 from models.checkpoints import load_network, model_fingerprint, save_checkpoint
 from models.depth_model import depth_model
+from models.external import downloads
 from models.objectives import DepthTraining
 
 # variant -> the translations it trains through
@@ -79,17 +80,18 @@ def main() -> None:
         args.restart,
     )
     written = values(args, "floats", "restart")
+    sweep = partial(optimize_lr, student, args.rates, choice)
+    fitting = partial(train, student, args.lr, choice)
+    predict = partial(generate_depth_images, layout, args.variant, name, **written)
+    reads = [layout.photographs, layout.photograph_depth, *student.translator_runs().values()]
+    fetched = downloads(*student.source)
+    run = layout.run(name)
     steps = {
-        "optimize_lr": (partial(optimize_lr, student, args.rates, choice), choice.parent),
-        "train": (partial(train, student, args.lr, choice), layout.run(name)),
-        "generate_depth_images": (
-            partial(generate_depth_images, layout, args.variant, name, **written),
-            layout.predictions(name),
-        ),
+        "optimize_lr": Step(sweep, reads, [choice.parent], fetched),
+        "train": Step(fitting, reads, [run], fetched),
+        "generate_depth_images": Step(predict, [layout.frames, run], [layout.predictions(name)]),
     }
-    run_steps(
-        parser, args, {k: Step(run, [layout.data_root], [to]) for k, (run, to) in steps.items()}
-    )
+    run_steps(parser, args, steps)
 
 
 @dataclass(frozen=True)
@@ -126,13 +128,19 @@ class Student:
         comics = comics_frames(self.layout, split, with_text_maps=True, **options)
         return PairedDomains(natural, comics)
 
+    def translator_runs(self) -> dict[str, Path]:
+        """Role -> the folder of the run whose network plays it."""
+        tagged = partial(self.layout.tagged_run, "natural2comics", tag=self.tag)
+        variants = TRANSLATIONS[self.variant].items()
+        return {role: tagged(variant=variant) for role, variant in variants}
+
     def translators(self) -> tuple[dict[str, nn.Module], dict[str, Path]]:
         """The frozen networks through which the variant sees photographs, and their checkpoints."""
         networks = {}
         files = {}
-        for role, variant in TRANSLATIONS[self.variant].items():
+        for role, folder in self.translator_runs().items():
+            variant = TRANSLATIONS[self.variant][role]
             command = self.layout.command(f"cyclegan_natural2comics.py {variant} --train")
-            folder = self.layout.tagged_run("natural2comics", variant, self.tag)
             files[role] = finished_run(folder, command)
             network = "add_text" if variant == "add_text" else "natural2comics"
             networks[role] = load_network(files[role], network)

@@ -223,11 +223,12 @@ def model_source(args: argparse.Namespace, role: str) -> ModelSource:
 
 
 class Step(NamedTuple):
-    """An action of a script: `run` does it; it reads and writes the paths (--dry-run says so)."""
+    """An action of a script: `run` does it. The rest is what --dry-run says of it."""
 
     run: Callable[[], Any]
     reads: Sequence[Path]
     writes: Sequence[Path]
+    downloads: Sequence[str] = ()
 
 
 def run_steps(
@@ -247,6 +248,8 @@ def run_steps(
         print(f"--{name}")
         for path in step.reads:
             print(f"  would read   {path}" + ("" if path.exists() else "  (missing)"))
+        for url in step.downloads:
+            print(f"  would download  {url}")
         for path in step.writes:
             print(f"  would write  {path}")
 

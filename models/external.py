@@ -76,6 +76,20 @@ def official_weights(name: str) -> Any:
         )
 
 
+def downloads(name: str, weights: Path | None = None) -> list[str]:
+    """What depth_model(name, weights) would fetch, as far as it is not here yet."""
+    hub = Path(torch.hub.get_dir())
+    if name in OFFICIAL and weights is None:
+        cached = hub / "checkpoints" / OFFICIAL[name]
+        return [] if cached.exists() else [RELEASE + OFFICIAL[name]]
+    if name in HUB_MODELS:
+        cached = hub / HUB.replace("/", "_").replace(":", "_")
+        return [] if cached.exists() else [f"https://github.com/{HUB.partition(':')[0]}"]
+    if name.startswith("hf:") and not Path(name.removeprefix("hf:")).is_dir():
+        return [f"https://huggingface.co/{name.removeprefix('hf:')} (unless it is cached)"]
+    return []
+
+
 def hub_network(name: str, pretrained: bool) -> ExternalNetwork:
     """One of HUB_MODELS. Its code is fetched the first time; raises UserError without network."""
     with failures_named(
