@@ -160,7 +160,6 @@ def command_line(
     for name in names:
         add("--" + name.replace("_", "-"), **OPTIONS[name])
     for name, text in (actions or {}).items():
-        text = text[1] if isinstance(text, tuple) else text
         # one spelling where the two are the same
         spelled = dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}"))
         if text:
@@ -251,36 +250,6 @@ def run_steps(
         for url in step.downloads:
             print(f"  would download  {url}")
         for path in step.writes:
-            print(f"  would write  {path}")
-
-
-# Still here until the last script has its steps.
-def run_actions(
-    parser: argparse.ArgumentParser,
-    args: argparse.Namespace,
-    actions: dict,
-    **paths: tuple[list[Path], list[Path]],
-) -> None:
-    """Runs the actions that were asked for, in the order of the table, or says under --dry-run what
-    they would read and write: `paths` of an action, else the data, and the run folder or the
-    predictions of `args.run`. Ends with the parser's error if none was asked for."""
-    chosen = [name for name in actions if getattr(args, name)]
-    if not chosen:
-        parser.error(
-            "nothing to do: choose one or more of " + ", ".join(f"--{name}" for name in actions)
-        )
-    for name in chosen:
-        if not args.dry_run:
-            actions[name][0](args)
-            continue
-        if name not in paths:
-            target = args.layout.predictions if name == "generate_depth_images" else args.layout.run
-            paths[name] = [args.layout.data_root], [target(args.run)]
-        reads, writes = paths[name]
-        print(f"--{name}")
-        for path in reads:
-            print(f"  would read   {path}" + ("" if path.exists() else "  (missing)"))
-        for path in writes:
             print(f"  would write  {path}")
 
 
