@@ -15,6 +15,7 @@ from accelerate.state import AcceleratorState
 from torch import nn
 from torch.utils.data import Dataset
 
+from comics_depth.cli import run_main
 from comics_depth.images import read_image
 from comics_depth.training.devices import resolved_precision
 from comics_depth.training.loop import Diverged, TrainingOptions, _Training, fit
@@ -513,6 +514,14 @@ def test_progress_reaches_a_log_file(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("comics_depth.training.loop.LOG_SECONDS", 0)
     train(tmp_path, epochs=1)
     assert "1/1: step 4 of 4" in capsys.readouterr().out
+
+
+def test_an_error_of_a_data_worker_is_one_line(tmp_path, capsys):
+    data = Points(fails=(0, 0), error=UserError)
+    with pytest.raises(SystemExit) as ended:
+        run_main(lambda: train(tmp_path, data=data, workers=1, epochs=1))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: stopped\n"
 
 
 def test_a_batch_is_never_larger_than_the_data(tmp_path):
