@@ -718,6 +718,45 @@ def test_reproduce_runs_stages_once_from_any_folder(raw, tmp_path):
     assert listing(layout) == before
 
 
+def test_reproduce_repeats_what_its_files_no_longer_bear_out(tmp_path, monkeypatch):
+    """A replaced teacher file starts over what was made from it; what was deleted is made again."""
+    layout = Layout(tmp_path / "data", tmp_path / "runs")
+    teacher = tmp_path / "teacher.pt"
+    run = []
+
+    def stage(command):
+        """Writes what reproduce.py watches, as the stages do."""
+        script = Path(command[1]).name
+        options = command[8:]
+        run.append((options[0], "--restart" in options))
+        if "--coco17_depth" in options:
+            write_json(layout.photograph_teacher, file_hash(teacher))
+        for approach in ("natural2comics", "depth_estimator"):
+            if TRAIN in options and approach in script:
+                folder = layout.run(f"{approach}_{options[0]}")
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "last.pt").write_text(" ".join(options))
+        return subprocess.CompletedProcess(command, 0)
+
+    def reproduced():
+        run.clear()
+        said = call(layout, "reproduce.py", "--teacher", teacher, preset="open")
+        assert ("nothing to do" in said) == (not run)
+        return dict(run)
+
+    monkeypatch.setattr(subprocess, "run", stage)
+    teacher.write_text("one")
+    assert len(reproduced()) > 10 and not any(restarted for _, restarted in run)
+    assert not reproduced()
+    teacher.write_text("another")
+    learned = ("depth_aware", "simple", "add_text", "add_text_ignoretext")
+    again = ("--coco17_depth", *learned)
+    assert reproduced() == {**dict.fromkeys(again, True), "all": False} and len(run) == 6
+    assert not reproduced()
+    shutil.rmtree(layout.run("natural2comics_depth_aware"))
+    assert reproduced() == {"depth_aware": False, "all": False}
+
+
 def test_scripts_run_from_any_folder(world, tmp_path):
     assert "predictions are there already" in process(
         world[0], DEPTH, "simple", GENERATE, "--floats", cwd=tmp_path

@@ -1,0 +1,185 @@
+"""The stages of a reproduction: their commands, what each is made from and leaves, and the record
+of those that are done."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from comics_depth.cli import ModelSource, preset_values
+from comics_depth.evaluation.rules import REFERENCES
+from comics_depth.paths import Layout
+from common.files import file_hash, read_json, write_json
+
+PREPARE = "datasets_preparation.py"
+TEXT = "comics2textareas.py"
+TRANSLATE = "cyclegan_natural2comics.py"
+DEPTH = "depth_estimator.py"
+HAND_CHECK = [TEXT, "--check_by_hand"]
+
+
+class Stage(NamedTuple):
+    """A command, without the options that all stages share.
+
+    inputs: files that it starts over for when their content has changed; watched: files and folders
+    that it is run again for when they are gone or changed, among them what it leaves."""
+
+    command: list[str]
+    inputs: list[Path]
+    watched: list[Path]
+
+    @property
+    def title(self) -> str:
+        return " ".join(self.command)
+
+    def input_hashes(self) -> dict[str, str | None]:
+        """File -> SHA-256; None if it is missing."""
+        return {str(path): file_hash(path) if path.exists() else None for path in self.inputs}
+
+    def stamps(self) -> dict[str, list[int] | None]:
+        """Watched file or folder -> [size, time of change]; None if it is missing."""
+        found = {path: path.stat() if path.exists() else None for path in self.watched}
+        return {
+            str(path): stat and [stat.st_size, stat.st_mtime_ns] for path, stat in found.items()
+        }
+
+
+class StageLog:
+    """A file that says which stages are done: {command: {seconds, inputs, watched}}."""
+
+    def __init__(self, path: Path, *, empty: bool):
+        self.path = path
+        self.entries: dict[str, Any] = {} if empty or not path.exists() else read_json(path)
+
+    def state(self, line: list[str], stage: Stage) -> str:
+        """`done`, `again` (to be run), or `anew` (with --restart)."""
+        entry = self.entries.get(" ".join(line))
+        if not isinstance(entry, dict):  # logs of older versions hold the seconds alone
+            return "again"
+        if entry["inputs"] != stage.input_hashes():
+            return "anew"
+        return "done" if entry["watched"] == stage.stamps() else "again"
+
+    def add(self, line: list[str], stage: Stage, inputs: dict[str, Any], seconds: float) -> None:
+        """inputs: hashes from before the stage ran."""
+        entry = {"seconds": seconds, "inputs": inputs, "watched": stage.stamps()}
+        self.entries[" ".join(line)] = entry
+        write_json(self.path, self.entries)
+
+    def seconds(self, line: list[str]) -> float:
+        return self.entries[" ".join(line)]["seconds"]
+
+    def minutes(self) -> float:
+        entries = [entry for entry in self.entries.values() if isinstance(entry, dict)]
+        return sum(entry["seconds"] for entry in entries) / 60
+
+
+def model_files(source: ModelSource) -> list[Path]:
+    """The file of a depth model; nothing for one that is downloaded."""
+    from models.checkpoints import SHIPPED
+
+    path = Path(source.weights or SHIPPED.get(source.name, source.name))
+    return [path] if path.is_file() else []
+
+
+def list_stages(
+    preset: str,
+    layout: Layout,
+    teacher_source: ModelSource,
+    student_source: ModelSource,
+    *,
+    teacher: str | None,
+    depth_model: str | None,
+    depth_weights: Path | None,
+    epoch_scale: float,
+) -> list[Stage]:
+    """Stages in running order. The sources are the models that are used; teacher, depth_model and
+    depth_weights, None if left out, are passed on."""
+    paper = preset == "paper"
+    # a plain folder of images has no text masks to learn text areas from
+    imported = layout.import_note("comics").exists()
+    teaching = ["--teacher", teacher] if teacher else []
+    weights = ["--depth-weights", str(depth_weights)] if depth_weights else []
+    predicted = ["--generate_depth_images"]
+    predicted += ["--depth-model", depth_model] if depth_model else []
+    predicted += weights
+    teacher_files = model_files(teacher_source)
+    student_files = model_files(student_source)
+    data = [layout.manifest, layout.photograph_list("train")]
+    stages = []
+
+    def train(stage: str) -> list[str]:
+        if epoch_scale == 1:
+            return ["--train"]
+        epochs = round(preset_values(preset, stage)["epochs"] * epoch_scale)
+        return ["--train", "--epochs", str(max(1, epochs))]
+
+    def checkpoint(name: str) -> Path:
+        return layout.run(name) / "last.pt"
+
+    def add(*command: str, inputs: list[Path] | None = None, watched: list[Path]) -> None:
+        stages.append(Stage(list(command), inputs or [], watched))
+
+    def add_run(script: str, variant: str, *options: str, inputs=(), watched=()) -> None:
+        approach = script.removesuffix(".py").removeprefix("cyclegan_")
+        name = f"{approach}_{variant}"
+        left = [checkpoint(name)] if "--train" in options else []
+        left += [layout.predictions(name)] if predicted[0] in options else []
+        add(script, variant, *options, inputs=list(inputs), watched=[*left, *watched])
+
+    if preset == "demo":
+        add(PREPARE, "--synthesize", watched=[layout.photograph_truth.parent / "world.json"])
+    if not imported:
+        cropped = [layout.manifest, layout.text_manifest]
+        add(PREPARE, "--crop_frames", "--generate_text_masks", watched=cropped)
+    own_weights = weights if teacher_source == student_source else []
+    depths = [layout.photograph_teacher]
+    add(PREPARE, "--coco17_depth", *teaching, *own_weights, inputs=teacher_files, watched=depths)
+    if not imported:
+        text = [
+            *train("comics2textareas"),
+            "--select_epoch",
+            "--optimize_threshold",
+            "--visualize_ebdtheque_val",
+            "--generate_dcm_without_text_areas",
+        ]
+        left = [checkpoint("comics2textareas_unet"), layout.text_choice, layout.crop_manifest]
+        if not paper:
+            text.append("--accept_all")
+            left.append(layout.checked_manifest)
+        add(TEXT, *text, inputs=[layout.text_manifest, layout.manifest], watched=left)
+        if paper:  # a person checks the text-free crops
+            add(*HAND_CHECK, watched=[layout.checked_manifest, layout.crop_manifest])
+    gan = train("natural2comics")
+    simple = checkpoint("natural2comics_simple")
+    without_text = checkpoint("natural2comics_without_text")
+    add_text = checkpoint("natural2comics_add_text")
+    add_run(TRANSLATE, "simple", *gan, *predicted, inputs=data, watched=student_files)
+    taught = [*data, *teacher_files]
+    add_run(
+        TRANSLATE,
+        "depth_aware",
+        *gan,
+        *teaching,
+        *predicted,
+        inputs=taught,
+        watched=student_files,
+    )
+    if not imported:
+        add_run(TRANSLATE, "without_text", *gan, inputs=[*data, layout.checked_manifest])
+        made_from = [*data, layout.text_choice, without_text]
+        add_run(TRANSLATE, "add_text", *train("add_text"), inputs=made_from)
+    fitted = [*train("depth_estimator"), *predicted]
+    pairs = [*data, *student_files, layout.photograph_teacher]
+    add_run(DEPTH, "simple", "--optimize_lr", *fitted, inputs=[*pairs, simple])
+    if not imported:
+        pairs += [layout.text_choice, without_text, add_text]
+        add_run(DEPTH, "add_text", "--optimize_lr", *fitted, inputs=pairs)
+        add_run(DEPTH, "add_text_ignoretext", *fitted, inputs=pairs)
+    frames = [layout.manifest, *student_files]
+    add_run("baseline.py", "no_batchnorm_trick", *predicted, inputs=frames)
+    add_run("baseline.py", "batchnorm_trick", "--train", *predicted, inputs=frames)
+    for rule in REFERENCES:
+        add_run("baseline.py", rule, predicted[0], inputs=[layout.manifest])
+    results = [layout.results / "table.md", *sorted(layout.orderings.rglob("*.txt"))]
+    missing = ["--allow-missing"] if imported else []
+    add("evaluation.py", "all", *missing, watched=results)
+    return stages
