@@ -4,12 +4,19 @@ or any depth models."""
 import argparse
 from pathlib import Path
 
-from comics_depth.cli import apply_preset, command_line, run_main
-from comics_depth.evaluation.metrics import PROTOCOLS, summarise
+from comics_depth.cli import apply_preset, command_line, run_main, values
+from comics_depth.evaluation.metrics import PROTOCOLS
 from comics_depth.evaluation.report import write_report
-from comics_depth.evaluation.scoring import complete_maps, count_set, ordered_frames, score
+from comics_depth.evaluation.scoring import (
+    complete_maps,
+    count_set,
+    ordered_frames,
+    score,
+    scores_document,
+)
 from comics_depth.evaluation.sets import ROWS, model_sets, named_models, stage_sets
 from comics_depth.evaluation.table import CAPTION, markdown
+from comics_depth.paths import SPLITS
 from common.errors import UserError
 from common.files import write_json
 
@@ -23,28 +30,26 @@ EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
 def main() -> None:
     args = apply_preset(command_parser().parse_args())
     layout, protocol = args.layout, args.protocol
-    whole_table = args.approach in ("all", "models")
     models = named_models(args.words) if args.approach == "models" else {}
     if models:
         sets, baseline = model_sets(layout, models, args.baseline)
+    elif args.baseline or args.averaged or args.floats or args.restart:
+        raise UserError("--baseline, --averaged, --floats and --restart are options of `models`")
     else:
         sets, baseline = stage_sets(layout, args.approach, args.words, args.tag)
-    if not models and (args.baseline or args.averaged or args.floats or args.restart):
-        raise UserError("--baseline, --averaged, --floats and --restart are options of `models`")
     orderings = args.orderings or layout.orderings
     splits = chosen_splits(args.split, args.orderings is not None, protocol)
     report = args.report
-    if report is None and whole_table:
+    if report is None and args.approach in ("all", "models"):
         report = layout.results / ("models" if models else "")
     if args.dry_run:
-        print(
-            f"would score, {protocol} protocol, with the orderings in {orderings}"
-            f" ({' and '.join(splits or ['all'])}), compared to {baseline.name}:"
-        )
+        scope = " and ".join(splits or ["all"])
+        print(f"would score, {protocol} protocol, the orderings in {orderings} ({scope}):")
         for one in sets:
-            model = f", would predict with {models[one.name]}" if one.name in models else ""
             missing = "" if one.folder.is_dir() else " (missing)"
+            model = f", predicted by {models[one.name]}" if one.name in models else ""
             print(f"  {one.name} from {one.folder}{missing}{model}")
+        print(f"compared to {baseline.name}")
         for path in filter(None, (args.json, report and report / "report.html")):
             print(f"would write {path}")
         return
@@ -54,39 +59,24 @@ def main() -> None:
     if models:
         from comics_depth.evaluation import models as networks  # nothing else here needs torch
 
-        failed = networks.predict_with_models(
-            layout,
-            models,
-            [frame.name for frame in frames],
-            averaged=args.averaged,
-            floats=args.floats,
-            restart=args.restart,
-        )
+        names = [frame.name for frame in frames]
+        options = values(args, "averaged", "floats", "restart")
+        failed = networks.predict_with_models(layout, models, names, **options)
         if baseline.name in failed:
             raise UserError(f"--baseline {baseline.name} gave no depth; see above")
         sets = [one for one in sets if one.name not in failed]
         caption += networks.about_models(models, failed)
-    allow_missing = args.allow_missing and args.approach == "all"
-    maps = complete_maps(layout, sets, baseline, frames, allow_missing)
+    maps = complete_maps(layout, sets, baseline, frames, args.allow_missing)
     counts = {one: count_set(one, frames, paths, protocol) for one, paths in maps.items()}
     rows = score(sets, counts, baseline, frames, protocol, all_together=splits is None)
-    if models:  # a leaderboard, best first in each split
+    if models:  # best first
         rows.sort(key=lambda row: -(row.scores["inter_objects"]["mean"] or 0))
-        sections = ("all", "train", "validation", "test")
-        rows.sort(key=lambda row: sections.index(row.split))
+        rows.sort(key=lambda row: ("all", *SPLITS).index(row.split))
     print(markdown(rows, caption), end="")
     if baseline not in counts:
         print(f"\nNot compared to {baseline.name}: predictions are missing. {baseline.remedy}")
     if args.json:
-        document = {"protocol": protocol}
-        if whole_table:
-            document["rows"] = {row.name: {} for row in rows}
-            for row in rows:
-                document["rows"][row.name][row.split] = row.scores
-        else:
-            document |= {"run": sets[0].name}
-            document |= summarise(counts[sets[0]], counts.get(baseline), protocol)
-            document["splits"] = {row.split: row.scores for row in rows}
+        document = scores_document(sets, counts, baseline, rows, protocol)
         write_json(args.json, document)
         print(f"\nwrote {args.json}")
     if report:

@@ -3,7 +3,7 @@ right: no network."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,7 +101,8 @@ def complete_maps(
                 f" ({names}) in {predictions.folder}. {predictions.remedy}"
             )
     if problems and not (allow_missing and complete.keys() & set(wanted)):
-        raise UserError("\n".join(problems))
+        hint = "\nTo leave such rows out: --allow-missing" if len(wanted) > 1 else ""
+        raise UserError("\n".join(problems) + hint)
     print("".join(f"left out: {problem}\n\n" for problem in problems), end="")
     return complete
 
@@ -150,3 +151,22 @@ def score(
                 names = [frames[index].name for index in at]
                 rows.append(Row(predictions.name, section, scores, own, names))
     return rows
+
+
+def scores_document(
+    wanted: Sequence[PredictionSet],
+    counts: dict[PredictionSet, np.ndarray],
+    baseline: PredictionSet,
+    rows: Sequence[Row],
+    protocol: str,
+) -> dict[str, Any]:
+    """The scores for JSON: of one set over all frames and of each split, of several {row: {split:
+    scores}}."""
+    if len(wanted) > 1:
+        by_row: dict[str, dict] = {}
+        for row in rows:
+            by_row.setdefault(row.name, {})[row.split] = row.scores
+        return {"protocol": protocol, "rows": by_row}
+    whole = summarise(counts[wanted[0]], counts.get(baseline), protocol)
+    splits = {row.split: row.scores for row in rows}
+    return {"protocol": protocol, "run": wanted[0].name, **whole, "splits": splits}

@@ -93,15 +93,9 @@ def latex(rows: list[Row], caption: str) -> str:
 
 def table_csv(rows: list[Row], protocol: str) -> str:
     """All numbers of the scores at full precision, one line a row; empty where not defined."""
-    lines = []
-    for row in rows:
-        line = {"row": row.name, "split": row.split, "protocol": protocol}
-        for kind, score in row.scores.items():
-            line |= {f"{kind}_{name}": score[name] for name in score if name != "compared"}
-            compared = score["compared"] or {}
-            line |= {f"{kind}_compared_{name}": value for name, value in compared.items()}
-        lines.append(line)
-    return pd.DataFrame(lines).to_csv(index=False)
+    names = [{"row": row.name, "split": row.split, "protocol": protocol} for row in rows]
+    lines = [name | row.scores for name, row in zip(names, rows, strict=True)]
+    return pd.json_normalize(lines, sep="_").to_csv(index=False)
 
 
 def per_image_csv(rows: list[Row], protocol: str) -> str:
