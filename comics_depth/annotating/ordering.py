@@ -15,7 +15,6 @@ from comics_depth.paths import Layout, find_named, names_of, read_manifest
 from common.errors import UserError
 
 MAX_LEVEL = 9999
-PAGE_SIDE = 1400  # pixels of the longer side of the page shown beside the frame
 
 
 class OrderingServer(AnnotationServer):
@@ -55,7 +54,7 @@ class OrderingServer(AnnotationServer):
         if not (page := self._page_file(frame)):
             abort(404, "the page of this frame is not there")
         picture = Image.fromarray(read_image(page))  # browsers show no TIFF
-        picture.thumbnail((PAGE_SIDE, PAGE_SIDE))
+        picture.thumbnail((1400, 1400))
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=88)
         return Response(buffer.getvalue(), mimetype="image/jpeg")

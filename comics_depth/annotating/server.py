@@ -1,5 +1,6 @@
 """The web server under the annotation pages: who may ask, and errors as JSON."""
 
+import contextlib
 import re
 import secrets
 import socket
@@ -103,6 +104,10 @@ class AnnotationServer:
 
 class _Handler(WSGIRequestHandler):
     timeout = 60  # seconds; a stalled client does not hold its thread for ever
+
+    def handle(self) -> None:
+        with contextlib.suppress(ValueError):  # werkzeug's, for an address such as http://[::1
+            super().handle()
 
     def log(self, *_: Any) -> None:
         """One line a click is of no use to anybody."""

@@ -3,8 +3,8 @@
 import http.client
 import json
 import shutil
+import socket
 import threading
-import time
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -99,24 +99,20 @@ def test_points_are_saved_and_undone_to_no_file(layout, orderings):
 
 
 @pytest.mark.parametrize(
-    ("points", "words"),
+    ("words", "wrong"),
     [
-        ([[1, 1, 120, 5]], "outside the frame (120x90"),
-        ([[1, 1, 5, 90]], "outside"),
-        ([[1, 1, -1, 5]], "outside"),
-        ([[0, 1, 5, 5]], "levels go from 1"),
-        ([[1, 10**9, 5, 5]], "levels go from 1"),
-        ([[1, 1, 5]], "four integers"),
-        ([[1, 1, 5, 5.5]], "four integers"),
-        ([[True, 1, 5, 5]], "four integers"),
-        ("1 1 5 5", "four integers"),
-        (None, "four integers"),
+        ("outside the frame (120x90", [[1, 1, 120, 5], [1, 1, 5, 90], [1, 1, -1, 5]]),
+        ("levels go from 1", [[0, 1, 5, 5], [1, 10**9, 5, 5]]),
+        ("four integers", [[1, 1, 5], [1, 1, 5, 5.5], [True, 1, 5, 5], "1 1 5 5", None]),
     ],
 )
-def test_wrong_points_are_refused(layout, orderings, points, words):
-    status, answer = save(orderings, "p2_1", points, [])
-    assert status == 400
-    assert words in answer["error"]
+def test_wrong_points_are_refused(layout, orderings, words, wrong):
+    for point in wrong:
+        status, answer = save(orderings, "p2_1", [point], [])
+        assert status == 400
+        assert words in answer["error"]
+    for points in (None, "1 1 5 5", {}):
+        assert save(orderings, "p2_1", points, [])[0] == 400
     assert not layout.orderings.exists()
 
 
@@ -216,8 +212,7 @@ def test_strangers_get_nothing(layout, orderings, change):
 def test_only_the_page_itself_writes(layout, orderings):
     for origin in ("http://evil.example", "null", "", "http://127.0.0.1:1", "https://localhost"):
         assert ask(orderings, "POST", "save", BODY, Origin=origin)[0] == 403
-    as_text = ask(orderings, "POST", "save", BODY, Content_Type="text/plain")
-    assert as_text[0] == 415
+    assert ask(orderings, "POST", "save", BODY, Content_Type="text/plain")[0] == 415
     for body in (b"[" * 90000, b"[1]", b"{", b""):
         assert ask(orderings, "POST", "save", body)[0] == 400
     assert ask(orderings, "POST", "save", b"", Content_Length=str(10**9))[0] == 413
@@ -227,12 +222,16 @@ def test_only_the_page_itself_writes(layout, orderings):
         assert ask(orderings, "POST", "save", {**BODY, "points": []}, Host=host)[0] == 200
 
 
-def test_only_listed_files_are_served(layout, orderings):
+def test_only_listed_files_are_served(layout, orderings, capfd):
     (layout.frames / "secret.jpg").write_bytes(b"secret")
     for name in ("secret", "../../data/dcm_cropped/images/p2_1", "..", "/etc/passwd", ""):
         for route in ("image", "page", "frame"):
             assert "is not in the list" in read(orderings, route, name)["error"]
         assert save(orderings, name, [[1, 1, 5, 5]], [])[0] == 404
+    with socket.create_connection(("127.0.0.1", orderings.http.port), timeout=5) as client:
+        client.sendall(b"GET http://[::1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(9) == b""
+    assert not capfd.readouterr().err
     for route in ("../__init__.py", "__init__.py", "%2e%2e/files.py", "nothing"):
         assert ask(orderings, "GET", route)[0] == 404
     assert ask(orderings, "GET", "save")[0] == 405
@@ -327,8 +326,7 @@ def test_crops_over_http(layout):
 
 @pytest.fixture(scope="module")
 def chromium():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
+    path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium on this machine")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -356,36 +354,23 @@ def page(chromium):
     assert not problems
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 20
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert condition()
-
-
 class Stage:
     """Clicks on pixels of the first frame, as it is shown at first: fitted into the canvas with a
     margin of 12, enlarged at most 8 times."""
 
-    def __init__(self, page, layout):
+    def __init__(self, page):
         self.page = page
-        self.file = layout.ordering(ODD)
-        self.box = page.locator("#stage").bounding_box()
-        size = self.box["width"], self.box["height"]
-        self.scale = min((size[0] - 24) / 120, (size[1] - 24) / 90, 8)
-        self.left = (size[0] - 120 * self.scale) / 2
-        self.top = (size[1] - 90 * self.scale) / 2
+        box = page.locator("#stage").bounding_box()
+        self.scale = min((box["width"] - 24) / 120, (box["height"] - 24) / 90, 8)
+        self.left = box["x"] + (box["width"] - 120 * self.scale) / 2
+        self.top = box["y"] + (box["height"] - 90 * self.scale) / 2
 
-    def points(self):
-        return read_ordering(self.file) if self.file.exists() else []
-
-    def click(self, x, y, count, inside=(0.5, 0.5), button="left"):
-        """Clicks and waits until `count` points are on disk."""
-        across = self.box["x"] + self.left + (x + inside[0]) * self.scale
-        down = self.box["y"] + self.top + (y + inside[1]) * self.scale
-        self.page.mouse.move(across, down)
+    def click(self, x, y, note, button="left", inside=(0.5, 0.5)):
+        """Clicks; `note` is what the list of frames says once the point is on disk."""
+        across = self.left + (x + inside[0]) * self.scale
+        down = self.top + (y + inside[1]) * self.scale
         self.page.mouse.click(across, down, button=button)
-        wait_for(lambda: len(self.points()) == count)
+        self.page.expect("#frames .here small").to_have_text(note)
 
     def zoom_twice(self, x, y):
         """By the wheel, about the pixel under the pointer: 300 units double the picture."""
@@ -399,35 +384,33 @@ class Stage:
 def test_points_by_real_clicks_at_any_zoom(layout, orderings, page):
     page.goto(orderings.address)
     page.expect("#left").to_have_text("object 1, intra 1")
-    stage = Stage(page, layout)
-    stage.click(60, 45, 1, button="middle")  # the first point is 1 1 whichever button
+    stage = Stage(page)
+    stage.click(60, 45, "1 points", "middle")  # the first point is 1 1 whichever button
     stage.zoom_twice(60, 45)
-    stage.click(65, 40, 2, inside=(0.93, 0.93))
-    stage.click(55, 50, 3, inside=(0.07, 0.07), button="middle")
-    stage.click(57, 44, 4, button="right")
+    stage.click(65, 40, "2 points", inside=(0.93, 0.93))
+    stage.click(55, 50, "3 points", "middle", inside=(0.07, 0.07))
+    stage.click(57, 44, "4 points", "right")
     page.keyboard.down("Shift")
-    stage.click(70, 47, 5)
+    stage.click(70, 47, "5 points")
     page.keyboard.up("Shift")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowRight")
     page.expect("#left").to_have_text("object 4, intra 3")
-    stage.click(52, 41, 6, button="right")
+    stage.click(52, 41, "6 points", "right")
     page.keyboard.press("Control+z")  # back to the levels that the arrows had set
-    wait_for(lambda: len(stage.points()) == 5)
     page.expect("#right").to_have_text("object 4, intra 2")
     page.keyboard.press("Backspace")
-    wait_for(lambda: len(stage.points()) == 4)
     page.expect("#right").to_have_text("object 2, intra 1")
     # A drag moves the picture and adds no point.
-    page.mouse.move(stage.box["x"] + 300, stage.box["y"] + 300)
+    page.mouse.move(300, 300)
     page.mouse.down()
-    page.mouse.move(stage.box["x"] + 340, stage.box["y"] + 280, steps=3)
+    page.mouse.move(340, 280, steps=3)
     page.mouse.up()
     stage.left += 40
     stage.top -= 20
-    stage.click(58, 46, 5)
+    stage.click(58, 46, "5 points")
     expected = [(1, 1, 60, 45), (1, 2, 65, 40), (2, 1, 55, 50), (2, 1, 57, 44), (2, 2, 58, 46)]
-    assert stage.points() == expected
+    assert read_ordering(layout.ordering(ODD)) == expected
     page.keyboard.press("n")
     page.expect("#name").to_have_text("p2_1")
     page.expect("#beside").to_be_visible()
@@ -437,7 +420,7 @@ def test_points_by_real_clicks_at_any_zoom(layout, orderings, page):
     page.expect("#count").to_have_text("1 of 3 frames done")
     for _ in range(5):
         page.click("#undo")
-    wait_for(lambda: not layout.ordering(ODD).exists())
+    page.expect("#count").to_have_text("0 of 3 frames done")
     assert list(layout.orderings.rglob("*.txt")) == []
 
 
