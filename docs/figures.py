@@ -16,8 +16,8 @@ from comics_depth.data.prepared import frame_names
 from comics_depth.images import label, read_image, write_image
 from comics_depth.paths import Layout
 from comics_depth.synthetic.comics import comics_frame, draw_style
+from comics_depth.synthetic.kinds import KINDS
 from comics_depth.synthetic.photographs import photograph
-from comics_depth.synthetic.scenes import KINDS
 
 HERE = Path(__file__).with_name("figures")
 ROWS = (

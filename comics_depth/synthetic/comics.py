@@ -5,10 +5,15 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from comics_depth.synthetic.photographs import _colours, _finish, _plane, _shadow, _surface
-from comics_depth.synthetic.scenes import Camera, Scene, View, cast, dot, make_scene
+from comics_depth.synthetic.camera import Camera, View, cast
+from comics_depth.synthetic.kinds import make_scene
+from comics_depth.synthetic.scene import Scene
+from comics_depth.synthetic.shapes import dot
+from comics_depth.synthetic.surfaces import colour_table, halve, plane, shadow_of, surface
 
 WHITE = (255, 255, 255)
+
+
 FONTS = (
     "DejaVuSans-Bold",
     "DejaVuSans-BoldOblique",
@@ -19,6 +24,8 @@ FONTS = (
     "DejaVuSerif-BoldItalic",
     "DejaVuSansMono-Bold",
 )
+
+
 PALETTES = {  # gain, offset and limit of saturation and of value
     "bright": ((1.7, 0.12, 1), (1.25, 0.08, 1)),
     "wild": ((1.7, 0.12, 1), (1.25, 0.08, 1)),
@@ -89,7 +96,7 @@ def _tone(kind: str, height: int, width: int, period: float) -> np.ndarray:
     return lines | (np.mod(x - y * 0.8, 1) < 0.24) if kind == "cross" else lines
 
 
-class Frame(NamedTuple):
+class DrawnFrame(NamedTuple):
     """A drawn frame: RGB uint8, inverse depth, object of every pixel, the scene and its camera (at
     this size)."""
 
@@ -102,7 +109,7 @@ class Frame(NamedTuple):
 
 def comics_frame(
     kind: str, rng: np.random.Generator, height: int, width: int, style: Style
-) -> Frame:
+) -> DrawnFrame:
     """Draws a scene in flat or hatched colour with ink lines. The hand wobbles, and the depth with
     it."""
     scene = make_scene(kind, rng, height, width, drawn=True)
@@ -113,8 +120,8 @@ def comics_frame(
         camera,
         cv2.resize(coarse, (width * 2, height * 2), interpolation=cv2.INTER_CUBIC),
     )
-    code, _, _ = _surface(view, scene, camera)
-    table = _recolour(_colours(scene), style)
+    code, _, _ = surface(view, scene, camera)
+    table = _recolour(colour_table(scene), style)
     if rng.random() < {"bright": 0.5, "wild": 1.0}.get(
         style.palette, 0.0
     ):  # an object may have any colour
@@ -125,28 +132,28 @@ def comics_frame(
                     table[groups == group], int(rng.integers(1, 3)), -1
                 )
     flat = table.T.take((view.index + 1) * 3 + code, 1)
-    sky, ink = view.index < 0, _plane(style.ink, np.float32) / 255
+    sky, ink = view.index < 0, plane(style.ink, np.float32) / 255
     towards = rng.normal(0, 1, 3) + (0, 0.8, -0.3)
     facing = np.stack([*view.normal], -1) @ (towards / np.linalg.norm(towards)).astype(np.float32)
     dark = (facing < rng.uniform(-0.25, 0.1)) & ~sky
     if style.shadow:
-        dark |= _shadow(view, scene, np.array((0.45, 0.8, -0.4))) > 0.5
+        dark |= shadow_of(view, scene, np.array((0.45, 0.8, -0.4))) > 0.5
     tone = np.zeros(dark.shape, bool)
     if style.shade == "flat":
-        flat = np.where(dark, flat * _plane((0.66, 0.6, 0.74), np.float32), flat)
+        flat = np.where(dark, flat * plane((0.66, 0.6, 0.74), np.float32), flat)
     elif style.shade == "black":
         tone = dark & (facing < -0.65)
     elif style.shade != "none":
         tone = dark & _tone(style.shade, *dark.shape, rng.uniform(8, 12))
     if rng.random() < 0.35:  # the background in one colour, often a warm one
         far = view.depth > np.quantile(np.minimum(view.depth, 1e4), rng.uniform(0.45, 0.7))
-        one = _plane(_recolour(np.array([[0.85, 0.6, 0.3]], np.float32), style)[0], np.float32)
+        one = plane(_recolour(np.array([[0.85, 0.6, 0.3]], np.float32), style)[0], np.float32)
         flat = np.where(far, 0.3 * flat + 0.7 * one * (0.7 + 0.3 * flat.mean(0)), flat)
     flat = np.where(tone, ink, np.where(sky, _drawn_sky(rng, style, *sky.shape), flat))
     lines = _ink(view, code, style, rng).astype(np.float32)
-    image, inverse = _finish(flat * (1 - lines) + ink * lines, view)
+    image, inverse = halve(flat * (1 - lines) + ink * lines, view)
     image = np.clip(image * 255 + rng.normal(0, 1, image.shape), 0, 255).astype(np.uint8)
-    return Frame(image, inverse, view.group[::2, ::2], scene, scene.camera(height, width))
+    return DrawnFrame(image, inverse, view.group[::2, ::2], scene, scene.camera(height, width))
 
 
 def _drawn_sky(rng: np.random.Generator, style: Style, height: int, width: int) -> np.ndarray:
@@ -159,7 +166,7 @@ def _drawn_sky(rng: np.random.Generator, style: Style, height: int, width: int) 
         (0.9, 0.4, 0.35),
     )
     colours = _recolour(np.array(colours, np.float32), style)[rng.permutation(5)[:2]]
-    first, second = (_plane(colour, np.float32) for colour in colours)
+    first, second = (plane(colour, np.float32) for colour in colours)
     y, x = np.ogrid[:height, :width]
     kind = rng.choice(("flat", "flat", "bands", "rays", "dots"))
     if kind == "flat":

@@ -33,7 +33,7 @@ from comics_depth.pages.depth import (
 )
 from comics_depth.pages.exports import FARTHEST, parallax, write_points
 from comics_depth.synthetic.comics import comics_frame, draw_style
-from comics_depth.synthetic.world import Lettering
+from comics_depth.synthetic.lettering import Lettering
 from common.errors import UserError
 from models.checkpoints import TEXT_AREAS, load_network
 from models.depth_model import depth_model

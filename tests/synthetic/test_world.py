@@ -2,6 +2,7 @@
 
 import re
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,7 +11,11 @@ from comics_depth.data.depth_files import read_depth
 from comics_depth.data.orderings import read_ordering
 from comics_depth.paths import SPLITS, Layout, read_names
 from comics_depth.synthetic import world
-from comics_depth.synthetic.scenes import KINDS, Camera, Scene, cast
+from comics_depth.synthetic.camera import Camera, cast
+from comics_depth.synthetic.comics import comics_frame, draw_style
+from comics_depth.synthetic.kinds import KINDS
+from comics_depth.synthetic.pages import comics_page, order_points
+from comics_depth.synthetic.scene import Scene
 from common.errors import UserError
 from common.files import read_json
 
@@ -46,11 +51,11 @@ def all_pages(layout):
 
 def test_depth_of_a_camera_is_exact():
     scene = Scene(np.random.default_rng(0))
-    scene.new("ball")
+    scene.begin("ball")
     scene.ball((0, 0, 5), 1.0, (9, 9, 9))
-    scene.new("ground")
+    scene.begin("ground")
     scene.box((0, -2.5, 50), (400, 1, 400), (9, 9, 9))
-    scene.new("tube")
+    scene.begin("tube")
     scene.tube((3, 0, 10), (3, 6, 10), 1.0, (9, 9, 9))
     view = cast(scene.shapes, Camera(np.zeros(3), np.eye(3), 50.0, 101, 101))
     assert view.depth[50, 50] == pytest.approx(4)  # front of the ball
@@ -131,11 +136,11 @@ def test_orderings_agree_with_the_truth_and_their_points_are_free(layout):
 
 
 def test_text_mask_holds_the_lettering():
-    page = world.comics_page(5, 0)
+    page = comics_page(5, 0)
     assert 0.005 < page.text_mask.mean() < 0.4 and page.text_mask.shape == page.image.shape[:2]
     drawn = np.zeros(page.text_mask.shape, np.uint8)
     for polygon in page.polygons["Balloon"] + page.polygons["Line"]:
-        world.cv2.fillPoly(drawn, [np.round(polygon).astype(np.int32)], 1)
+        cv2.fillPoly(drawn, [np.round(polygon).astype(np.int32)], 1)
     both = ((drawn > 0) & page.text_mask).sum() / ((drawn > 0) | page.text_mask).sum()
     assert both > 0.98
     for (x1, y1, x2, y2), points in zip(page.boxes, page.orderings, strict=True):
@@ -149,10 +154,8 @@ def test_lower_is_nearer_is_not_enough():
     right = []
     for n, kind in enumerate(list(KINDS) * 3):
         rng = np.random.default_rng(n)
-        frame = world.comics_frame(kind, rng, 120, 150, world.draw_style(rng))
-        points = world.order_points(
-            frame.inverse_depth, frame.group, np.zeros((120, 150), np.uint8), rng
-        )
+        frame = comics_frame(kind, rng, 120, 150, draw_style(rng))
+        points = order_points(frame.inverse_depth, frame.group, np.zeros((120, 150), np.uint8), rng)
         right.append([a.y > b.y for a in points for b in points if a.object_level < b.object_level])
     assert 0.5 < np.mean([np.mean(frame) for frame in right if frame]) < 0.8
 
