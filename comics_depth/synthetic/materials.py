@@ -2,87 +2,70 @@
 
 from typing import NamedTuple
 
-DARK, WHITE, BROWN, BRICK, GREY, SAND = (
-    (44, 42, 44),
-    (214, 206, 192),
-    (138, 102, 68),
-    (156, 96, 78),
-    (150, 144, 134),
-    (190, 170, 132),
-)
+import numpy as np
 
+DARK, WHITE, BROWN, GREY = (44, 42, 44), (220, 212, 198), (138, 102, 68), (150, 144, 134)
 CLOTHS = (
-    (150, 62, 56),
-    (58, 84, 122),
-    (92, 112, 78),
-    (184, 166, 126),
-    (72, 70, 78),
-    (196, 196, 190),
-    (170, 130, 62),
-    (104, 74, 104),
-    (60, 112, 116),
-    (122, 88, 66),
+    *((150, 62, 56), (58, 84, 122), (92, 112, 78), (184, 166, 126)),
+    *((72, 70, 78), (170, 130, 62), (104, 74, 104), (60, 112, 116)),
 )
+WALLS = ((186, 172, 150), (156, 96, 78), (148, 150, 152), (196, 184, 170), (126, 116, 110))
 
-WALLS = ((186, 172, 150), BRICK, (174, 150, 116), (148, 150, 152), (196, 184, 170), (126, 116, 110))
 
-PLAIN = {
-    "lip": (146, 74, 70),
-    "wood": BROWN,
-    "stone": GREY,
-    "metal": (112, 116, 120),
-    "sand": SAND,
-    "dark": DARK,
-    "white": (226, 220, 206),
-    "glass": (74, 88, 104),
-    "day": (176, 204, 222),
-}
+class Material(NamedTuple):
+    """Colours (RGB), second colours and patterns to choose from."""
 
-PATTERNED = {  # colour, second colour, what says where the second one shows
-    "cow": ((196, 186, 176), (70, 54, 46), "patches"),
-    "earth": ((120, 108, 92), (100, 90, 78), "patches"),
-    "moss": ((112, 98, 66), (84, 92, 54), "grass"),
-    "grass": ((112, 126, 70), (146, 144, 84), "grass"),
-    "hill": ((104, 120, 92), (90, 104, 84), "grass"),
-    "leaf": ((78, 104, 54), (64, 88, 44), "leaf"),
-    "rock": ((122, 112, 104), (98, 90, 84), "rock"),
-    "bark": ((92, 74, 58), DARK, "bark"),
-    "mushroom": ((166, 60, 44), WHITE, "patches"),
-    "road": ((104, 102, 102), WHITE, "road"),
-    "planks": (BROWN, (92, 70, 50), "planks"),
-}
-# Colours, second colours and patterns to choose from.
-MATERIALS: dict[str, tuple[tuple, tuple, tuple]] = {
-    name: (*choices, *((DARK,), ("",))[len(choices) - 1 :])
-    for name, choices in {
-        **{name: ((colour,),) for name, colour in PLAIN.items()},
-        **{
-            name: ((colour,), (second,), (pattern,))
-            for name, (colour, second, pattern) in PATTERNED.items()
-        },
-        "skin": (
-            ((226, 182, 152), (196, 146, 112), (150, 104, 76), (104, 70, 52), (236, 200, 176)),
-        ),
-        "hair": (((44, 34, 30), (92, 62, 40), (176, 134, 80), (150, 72, 40), (150, 148, 146)),),
-        "iris": (((86, 60, 40), (60, 90, 110), (70, 96, 60)),),
-        "step": ((GREY, BROWN, SAND),),
-        "feather": (((90, 86, 84), (190, 186, 180), (60, 70, 90)),),
-        "frame": ((BROWN, WHITE, BRICK),),
-        "cloth": (CLOTHS, CLOTHS),
-        "shirt": (CLOTHS, CLOTHS, ("", "", "stripes")),
-        "books": (CLOTHS, CLOTHS, ("books",)),
-        "striped": (CLOTHS, (WHITE,), ("stripes",)),
-        "picture": (CLOTHS, CLOTHS, ("patches",)),
-        "paper": (WALLS, WALLS, ("", "stripes", "patches")),
-        "house": (WALLS, ((74, 88, 104),), ("windows",)),
-        "bricks": (WALLS, ((120, 112, 104),), ("bricks",)),
-        "tiles": (((166, 160, 150), GREY), (DARK,), ("tiles",)),
-        "roof": (((142, 82, 62), (104, 92, 88)), (DARK,), ("bricks",)),
-    }.items()
-}
+    colours: tuple
+    seconds: tuple = (DARK,)
+    patterns: tuple = ("",)
 
 
 class Paint(NamedTuple):
+    """A material in one of its colours; the pattern says where the second one shows."""
+
     colour: tuple
     second: tuple
     pattern: str
+
+
+MATERIALS = {
+    "bark": Material(((92, 74, 58),), patterns=("bark",)),
+    "bricks": Material(WALLS, ((120, 112, 104),), ("bricks",)),
+    "cloth": Material(CLOTHS),
+    "dark": Material((DARK,)),
+    "day": Material(((176, 204, 222),)),
+    "earth": Material(((120, 108, 92),), ((100, 90, 78),), ("patches",)),
+    "glass": Material(((74, 88, 104),)),
+    "grass": Material(
+        ((112, 126, 70), (104, 120, 92)), ((146, 144, 84), (90, 104, 84)), ("grass",)
+    ),
+    "hair": Material(((44, 34, 30), (92, 62, 40), (176, 134, 80), (150, 72, 40), GREY)),
+    "house": Material(WALLS, ((74, 88, 104),), ("windows",)),
+    "leaf": Material(((78, 104, 54),), ((64, 88, 44),), ("leaf",)),
+    "lip": Material(((146, 74, 70),)),
+    "metal": Material(((112, 116, 120),)),
+    "planks": Material((BROWN,), ((92, 70, 50),), ("planks",)),
+    "road": Material(((104, 102, 102),), (WHITE,), ("road",)),
+    "rock": Material(((122, 112, 104),), ((98, 90, 84),), ("rock",)),
+    "roof": Material(((142, 82, 62), (104, 92, 88)), patterns=("bricks",)),
+    "sand": Material(((190, 170, 132),)),
+    "shirt": Material(CLOTHS, CLOTHS, ("", "", "stripes")),
+    "skin": Material(((226, 182, 152), (196, 146, 112), (150, 104, 76), (104, 70, 52))),
+    "stone": Material((GREY, BROWN)),
+    "striped": Material(CLOTHS, (WHITE,), ("stripes",)),
+    "tiles": Material(((166, 160, 150), GREY), patterns=("tiles",)),
+    "wallpaper": Material(WALLS, WALLS, ("", "stripes", "patches")),
+    "white": Material((WHITE,)),
+    "wood": Material((BROWN,)),
+}
+
+
+def paint_of(material: str, rng: np.random.Generator) -> Paint:
+    """One of the colours of a material, a little lighter or darker."""
+
+    def tinted(colours: tuple) -> tuple:
+        colour = np.array(rng.choice(colours)) * rng.uniform(0.82, 1.15)
+        return tuple(np.clip(colour + rng.normal(0, 7, 3), 8, 245))
+
+    colours, seconds, patterns = MATERIALS[material]
+    return Paint(tinted(colours), tinted(seconds), str(rng.choice(patterns)))

@@ -1,29 +1,21 @@
 """A scene: solid shapes in metres, x right, y up, z away from the viewer. Every shape belongs to an
-object (a person, a house, the ground); the sky is object 0."""
+object (a person, a house, the ground); the sky is object 0.
 
-from collections.abc import Callable
+Descriptions are drawn at random: a pair of numbers stands for a number between them."""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from comics_depth.synthetic.camera import Camera
-from comics_depth.synthetic.materials import MATERIALS, Paint
-from comics_depth.synthetic.shapes import Shape, turned
+from comics_depth.synthetic.materials import Paint, paint_of
+from comics_depth.synthetic.shapes import Shape, rotation
 
 # What would only keep the light out, or lies flat.
 SHADOWLESS = {
-    "ground",
-    "pavement",
-    "path",
-    "wall",
-    "ceiling",
-    "window",
-    "frame",
-    "rock",
-    "lamp",
-    "sign",
-    "banner",
-    "beam",
+    *("ground", "pavement", "path", "wall", "ceiling", "window"),
+    *("frame", "rock", "lamp", "banner", "beam"),
 }
 
 
@@ -32,132 +24,113 @@ class Scene:
     viewer stands."""
 
     def __init__(self, rng: np.random.Generator, drawn: bool = False) -> None:
-        self.rng, self.shapes, self.names, self.heads = rng, [], ["sky"], []
-        self.head_size = (
-            rng.uniform(1.25, 1.6) if drawn else 1.0
-        )  # figures in comics have large heads
-        self.position, self.axes, self.focal = np.zeros(3), np.eye(3), 1.0
-        self.lamp, self.haze = (
-            None,
-            90.0,
-        )  # where indoor light comes from; metres after which the air fades colours
+        self.rng = rng
+        self.shapes: list[Shape] = []
+        self.names = ["sky"]
+        self.heads: list[tuple[int, np.ndarray, float]] = []
+        # Figures in comics have large heads.
+        self.head_size = rng.uniform(1.25, 1.6) if drawn else 1.0
+        # Where indoor light comes from; metres after which the air fades colours.
+        self.lamp: np.ndarray | None = None
+        self.haze: float | None = 90.0
 
-    def between(self, low: float, high: float) -> float:
-        return float(self.rng.uniform(low, high))
+    def draw(self, value: Any) -> Any:
+        """`value`, each pair in it replaced by a number between them."""
+        if not isinstance(value, tuple):
+            return value
+        if len(value) == 2:
+            start, end = value
+            return start + (end - start) * self.rng.random()
+        return np.array([self.draw(part) for part in value])
 
-    def count(self, low: float, high: float) -> int:
-        return int(self.between(low, high + 1))
+    def count(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
 
-    def choose(self, options: tuple) -> Any:
-        return options[int(self.rng.integers(len(options)))]
+    def choose(self, *options: Any) -> Any:
+        return options[self.rng.integers(len(options))]
 
-    def paint(self, material: str) -> Paint:
-        """A material in one of its colours, a little lighter or darker."""
-        colours, seconds, patterns = MATERIALS[material]
+    def chance(self, share: float) -> bool:
+        return self.rng.random() < share
 
-        def tint(colour):
-            return tuple(
-                np.clip(
-                    np.array(colour) * self.between(0.82, 1.15) + self.rng.normal(0, 7, 3), 8, 245
-                )
-            )
+    def paint(self, material: str | Paint) -> Paint:
+        return paint_of(material, self.rng) if isinstance(material, str) else material
 
-        return Paint(tint(self.choose(colours)), tint(self.choose(seconds)), self.choose(patterns))
+    def stand(self, *, height: Any, yaw: Any, pitch: Any, focal: Any, x: Any = 0.0) -> None:
+        """Places the viewer; pitch > 0 looks up, angles in degrees; focal length in units of
+        sqrt(width * height)."""
+        self.position = np.array((self.draw(x), self.draw(height), 0.0))
+        self.axes = rotation(*np.radians(self.draw((yaw, pitch, (-1.5, 1.5))))).T
+        self.focal = self.draw(focal)
+
+    def in_view(self, right: Any, up: Any, depth: Any) -> np.ndarray:
+        """The world point at a depth that is seen off the middle by these shares of
+        sqrt(width * height)."""
+        right, up, depth = self.draw((right, up, depth))
+        across = np.array((right, up)) * depth / self.focal
+        return self.position + np.array((*across, depth)) @ self.axes
+
+    def camera(self, height: int, width: int) -> Camera:
+        return Camera(self.position, self.axes, self.focal * (height * width) ** 0.5, height, width)
 
     def begin(self, name: str) -> "Scene":
         """The shapes that follow belong to a new object."""
         self.names.append(name)
         return self
 
-    def place_viewer(
-        self,
-        height: float,
-        yaw: float,
-        pitch: float,
-        focal: float,
-        ground: str = "",
-        x: float = 0.0,
+    def add(
+        self, make: Callable, *places: Any, count: tuple[int, int] = (1, 1), **more: Any
     ) -> None:
-        """Stands the viewer; pitch > 0 looks up, angles in degrees; focal length in units of
-        sqrt(width * height)."""
-        self.position, self.focal = np.array((x, height, 0.0)), focal
-        self.axes = turned(*np.radians((yaw, pitch, self.between(-1.5, 1.5)))).T
-        if ground:
-            self.ground(ground)
-
-    def in_view(self, x: float, y: float, z: float) -> np.ndarray:
-        """The world point at depth z that is seen (x, y) from the middle, in units of sqrt(width *
-        height)."""
-        return self.position + np.array((x * z / self.focal, y * z / self.focal, z)) @ self.axes
-
-    def camera(self, height: int, width: int) -> Camera:
-        return Camera(self.position, self.axes, self.focal * (height * width) ** 0.5, height, width)
+        """So many objects (at least, at most) by `make(scene, ...)`, each drawn anew."""
+        for _ in range(self.count(*count)):
+            drawn = {name: self.draw(value) for name, value in more.items()}
+            make(self, *(self.draw(place) for place in places), **drawn)
 
     def put(
-        self, kind: str, centre: Any, axes: np.ndarray, paint: Paint | str, taper: float = 1.0
+        self,
+        kind: str,
+        centre: np.ndarray,
+        axes: np.ndarray,
+        paint: Paint | str,
+        taper: float = 1.0,
     ) -> None:
-        paint = self.paint(paint) if isinstance(paint, str) else paint
         shadow = self.names[-1] not in SHADOWLESS
-        self.shapes.append(
-            Shape(kind, np.asarray(centre, float), axes, paint, taper, len(self.names) - 1, shadow)
-        )
+        group = len(self.names) - 1
+        self.shapes.append(Shape(kind, centre, axes, self.paint(paint), taper, group, shadow))
 
     def box(
         self, centre: Any, size: Any, paint: Paint | str, yaw: float = 0.0, roll: float = 0.0
     ) -> None:
-        self.put("box", centre, turned(yaw, 0, roll) * (np.array(size) / 2), paint)
+        axes = rotation(yaw, 0, roll) * self.draw(size) / 2
+        self.put("box", self.draw(centre), axes, paint)
 
     def ball(
         self, centre: Any, radii: Any, paint: Paint | str, turn: np.ndarray | None = None
     ) -> None:
-        self.put(
-            "ball", centre, (np.eye(3) if turn is None else turn) * np.broadcast_to(radii, 3), paint
-        )
+        axes = (np.eye(3) if turn is None else turn) * self.draw(radii)
+        self.put("ball", self.draw(centre), axes, paint)
 
     def tube(
         self, start: Any, end: Any, radius: float, paint: Paint | str, taper: float = 1.0
     ) -> None:
-        start, end = np.asarray(start, float), np.asarray(end, float)
+        start, end = self.draw(start), self.draw(end)
         along = (end - start) / 2
-        x, y, z = along
-        across = np.array((y, -x, 0) if abs(z) < 0.9 * np.linalg.norm(along) else (0, z, -y))
+        across = np.cross(along, (0, 0, 1) if abs(along[2]) < np.abs(along).max() else (1, 0, 0))
         other = np.cross(along, across)
-        axes = [
-            across / np.linalg.norm(across) * radius,
-            other / np.linalg.norm(other) * radius,
-            along,
-        ]
-        self.put("tube", (start + end) / 2, np.stack(axes, 1), paint, taper)
+        wide, high = (radius * side / np.linalg.norm(side) for side in (across, other))
+        self.put("tube", (start + end) / 2, np.stack([wide, high, along], 1), paint, taper)
 
-    def posts(self, feet: list, height: float, r: float, paint: Paint | str) -> None:
+    def posts(self, feet: Sequence, height: float, radius: float, paint: Paint | str) -> None:
+        """Upright tubes; `feet`: (x, y, z) of each."""
         for x, y, z in feet:
-            self.tube((x, y, z), (x, y + height, z), r, paint)
+            self.tube((x, y, z), (x, y + height, z), radius, paint)
 
-    def legs(
-        self,
-        x: float,
-        z: float,
-        wide: float,
-        deep: float,
-        height: float,
-        r: float,
-        paint: Paint | str,
-    ) -> None:
+    def legs(self, x: float, z: float, wide: float, deep: float, height: float, paint: Any) -> None:
+        """Four of them, under a table, a chair."""
         feet = [(x + a * wide / 2, 0, z + b * deep / 2) for a in (-1, 1) for b in (-1, 1)]
-        self.posts(feet, height, r, paint)
+        self.posts(feet, height, 0.03, paint)
 
     def leaves(self, centre: Any, spread: float, count: int, size: float) -> None:
         leaf = self.paint("leaf")
         for _ in range(count):
-            self.ball(
-                np.array(centre) + self.rng.normal(0, spread, 3),
-                size * self.between(0.6, 1.3),
-                leaf,
-            )
-
-    def repeat(self, count: int, make: Callable[[], None]) -> None:
-        for _ in range(count):
-            make()
-
-    def ground(self, material: str, y: float = 0.0) -> None:
-        self.begin("ground").box((0, y - 1, 150), (700, 2, 500), material)
+            place = centre + self.rng.normal(0, spread, 3)
+            self.ball(place, size * self.rng.uniform(0.6, 1.3), leaf)

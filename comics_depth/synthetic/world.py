@@ -1,7 +1,8 @@
-"""Comics pages and photographs of drawn scenes, in the formats of the real datasets."""
+"""A world of comics pages and photographs on disk, in the formats of the real datasets."""
 
 import os
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from comics_depth.synthetic.photographs import photograph
 from common.errors import UserError
 from common.files import read_json, write_json, write_text
 
-VERSION = 1
+VERSION = 2
 SVG = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
 <svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
  version="1.1" {size}>
@@ -27,54 +28,6 @@ SVG = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
   </svg>
 {groups}</svg>
 """
-
-
-def _svg(name: str, page: DrawnPage) -> str:
-    """eBDtheque's nested SVG of a page."""
-    groups = ""
-    for group, polygons in page.polygons.items():
-        groups += f'  <svg class="{group}">\n'
-        for n, polygon in enumerate(polygons, 1):
-            points = " ".join(
-                f"{x:g},{y:g}" for x, y in np.round([*polygon, polygon[0]]).astype(int)
-            )
-            groups += f'    <polygon id="{name}_{group.lower()}{n}" points="{points}"/>\n'
-        groups += "  </svg>\n"
-    return SVG.format(
-        name=name, groups=groups, size='width="{1}" height="{0}"'.format(*page.image.shape)
-    )
-
-
-def _write_page(job: tuple[Layout, int, int, str, str]) -> int:
-    layout, seed, number, name, split = job
-    page = comics_page(seed, number)
-    write_image(layout.dcm_images / f"{name}.jpg", page.image, quality=92)
-    if number % 2 == 0:
-        write_image(layout.ebdtheque_pages / f"{name}.jpg", page.image, quality=92)
-        write_text(layout.ebdtheque_svg / f"{name}.svg", _svg(name, page))
-    rows = [(8, *box) for box in page.boxes] + [
-        (1, *p[0], *p[2]) for p in page.polygons["Character"]
-    ]
-    write_text(
-        layout.dcm_boxes / f"{name}.txt", "".join(" ".join(map(str, row)) + "\n" for row in rows)
-    )
-    for k, (depth, points) in enumerate(zip(page.depths, page.orderings, strict=True), start=1):
-        write_depth(layout.frame_truth / f"{name}_{k}.png", depth)
-        if split != "train":
-            write_ordering(layout.ordering(f"{name}_{k}"), points)
-    return len(page.boxes)
-
-
-def _write_photograph(job: tuple[Layout, int, int]) -> None:
-    """About 256 x 192 pixels, lying or standing."""
-    layout, seed, number = job
-    cv2.setNumThreads(1)
-    rng = np.random.default_rng((seed, 0, number))
-    size = (192, int(rng.integers(240, 280)))
-    kind = list(KINDS)[number % len(KINDS)]
-    image, depth = photograph(kind, rng, *(size if rng.random() < 0.75 else size[::-1]))
-    write_image(layout.photographs / f"{number + 1:012d}.jpg", image, quality=93)
-    write_depth(layout.photograph_truth / f"{number + 1:012d}.png", depth)
 
 
 def write_world(
@@ -87,40 +40,21 @@ def write_world(
     restart: bool = False,
 ) -> None:
     """Writes a world into the dataset folders of `layout`: pages with boxes and lists, every other
-    page also for eBDtheque, photographs, exact depths, and orderings of the validation and test
-    frames. `world.json` is written last; a finished world is left as it is. Raises UserError if
-    another world, or real data, lies there."""
-    truth = layout.photograph_truth.parent
-    done, begun = truth / "world.json", truth / "unfinished.json"
+    page also for eBDtheque, photographs, exact depths, and orderings of all frames. `world.json` is
+    written last; a finished world is left as it is. Raises UserError if another world, or real
+    data, lies there."""
     wanted = {"version": VERSION, "seed": seed, "pages": pages, "photographs": photographs}
-    ours = (
-        layout.dcm,
-        layout.ebdtheque,
-        layout.photographs,
-        truth,
-        layout.cropped,
-        layout.text_frames,
-        layout.no_text,
-        layout.no_text_checked,
-        layout.photograph_depth,
-    )
+    done = layout.photograph_truth.parent / "world.json"
+    begun = done.with_name("unfinished.json")
     found = next((read_json(path) for path in (done, begun) if path.exists()), None)
     if found is None:
-        real = [path for path in ours[:3] if path.exists() and any(path.iterdir())]
-        if real:
-            raise UserError(
-                f"{real[0]} holds data that is not of the synthetic world; give --data-root another"
-                " folder"
-            )
+        _refuse_real_data(layout)
     elif restart:
-        for path in ours:
-            shutil.rmtree(path, ignore_errors=True)
-        for split in SPLITS:
-            layout.photograph_list(split).unlink(missing_ok=True)
+        _remove(layout, done.parent)
     elif {key: found.get(key) for key in wanted} != wanted:
         raise UserError(
-            f"{layout.data_root} holds the world {found}, asked for was {wanted}; "
-            "say --restart to replace it, or give --data-root another folder"
+            f"{layout.data_root} holds the world {found}, asked for was {wanted}; say --restart to "
+            "replace it, or give --data-root another folder"
         )
     elif done.exists():
         print(
@@ -129,16 +63,79 @@ def write_world(
         )
         return
     write_json(begun, wanted)
-    held = max(1, round(0.2 * pages)) if pages > 2 else 0
-    split_of = ["train"] * (pages - 2 * held) + ["validation"] * held + ["test"] * held
-    jobs = [(layout, seed, n, f"world_{n + 1:03d}", split) for n, split in enumerate(split_of)]
-    frames = parallel_map(_write_page, jobs, "comics pages", workers)
-    for split in SPLITS:
-        write_text(
-            layout.dcm_pages(split), "".join(f"{name}\n" for *_, name, its in jobs if its == split)
-        )
-    parallel_map(
-        _write_photograph, [(layout, seed, n) for n in range(photographs)], "photographs", workers
-    )
-    write_json(begun, {**wanted, "frames": sum(frames)})
+    held_out = max(1, round(0.2 * pages)) if pages > 2 else 0
+    names = [f"world_{n + 1:03d}" for n in range(pages)]
+    jobs = [(layout, seed, n, name) for n, name in enumerate(names)]
+    frames = sum(parallel_map(_write_page, jobs, "comics pages", workers))
+    first, second = pages - 2 * held_out, pages - held_out
+    parts = (names[:first], names[first:second], names[second:])
+    for split, part in zip(SPLITS, parts, strict=True):
+        write_text(layout.dcm_pages(split), "".join(f"{name}\n" for name in part))
+    jobs = [(layout, seed, n) for n in range(photographs)]
+    parallel_map(_write_photograph, jobs, "photographs", workers)
+    write_json(begun, {**wanted, "frames": frames})
     os.replace(begun, done)
+
+
+def _refuse_real_data(layout: Layout) -> None:
+    for path in (layout.dcm, layout.ebdtheque, layout.photographs):
+        if path.exists() and any(path.iterdir()):
+            raise UserError(
+                f"{path} holds data that is not of the synthetic world; give --data-root another"
+                " folder"
+            )
+
+
+def _remove(layout: Layout, truth: Path) -> None:
+    """Removes a world and what was prepared from it."""
+    drawn = (layout.dcm, layout.ebdtheque, layout.photographs, truth)
+    prepared = (layout.cropped, layout.text_frames, layout.no_text, layout.no_text_checked)
+    for path in (*drawn, *prepared, layout.photograph_depth):
+        shutil.rmtree(path, ignore_errors=True)
+    for split in SPLITS:
+        layout.photograph_list(split).unlink(missing_ok=True)
+
+
+def _write_page(job: tuple[Layout, int, int, str]) -> int:
+    """Writes a page; returns its number of frames."""
+    layout, seed, number, name = job
+    cv2.setNumThreads(1)
+    page = comics_page(seed, number)
+    write_image(layout.dcm_images / f"{name}.jpg", page.image, quality=92)
+    if number % 2 == 0:
+        write_image(layout.ebdtheque_pages / f"{name}.jpg", page.image, quality=92)
+        write_text(layout.ebdtheque_svg / f"{name}.svg", _svg(name, page))
+    rows = [(8, *box) for box in page.boxes]
+    rows += [(1, *polygon[0], *polygon[2]) for polygon in page.polygons["Character"]]
+    lines = [" ".join(map(str, row)) + "\n" for row in rows]
+    write_text(layout.dcm_boxes / f"{name}.txt", "".join(lines))
+    for k, (depth, points) in enumerate(zip(page.depths, page.orderings, strict=True), start=1):
+        write_depth(layout.frame_truth / f"{name}_{k}.png", depth)
+        write_ordering(layout.ordering(f"{name}_{k}"), points)
+    return len(page.boxes)
+
+
+def _svg(name: str, page: DrawnPage) -> str:
+    """eBDtheque's nested SVG of a page."""
+    height, width, _ = page.image.shape
+    groups = ""
+    for group, polygons in page.polygons.items():
+        groups += f'  <svg class="{group}">\n'
+        for n, polygon in enumerate(polygons, 1):
+            closed = np.round([*polygon, polygon[0]]).astype(int)
+            points = " ".join(f"{x},{y}" for x, y in closed)
+            groups += f'    <polygon id="{name}_{group.lower()}{n}" points="{points}"/>\n'
+        groups += "  </svg>\n"
+    return SVG.format(name=name, groups=groups, size=f'width="{width}" height="{height}"')
+
+
+def _write_photograph(job: tuple[Layout, int, int]) -> None:
+    """About 256 x 192 pixels, lying or standing."""
+    layout, seed, number = job
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng((seed, 0, number))
+    size = (192, int(rng.integers(240, 280)))
+    kind = list(KINDS)[number % len(KINDS)]
+    image, depth = photograph(kind, rng, *(size if rng.random() < 0.75 else size[::-1]))
+    write_image(layout.photographs / f"{number + 1:012d}.jpg", image, quality=93)
+    write_depth(layout.photograph_truth / f"{number + 1:012d}.png", depth)
