@@ -79,8 +79,6 @@ def sign_flip_p(difference: np.ndarray) -> float | None:
     fewer than two images."""
     if len(difference) < 2:
         return None
-    if not difference.any():
-        return 1.0
     test = permutation_test(
         (difference,),
         np.mean,

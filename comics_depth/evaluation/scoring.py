@@ -68,15 +68,6 @@ def ordered_frames(
     )
 
 
-def find_maps(
-    layout: Layout, predictions: PredictionSet, frames: Sequence[OrderedFrame]
-) -> list[Path | None]:
-    """The depth map of every frame in the set's folder, None where there is none."""
-    meant = names_of({*read_manifest(layout), *(frame.name for frame in frames)})
-    suffixes = (".npy", ".png")
-    return [find_named(predictions.folder, frame.name, suffixes, meant) for frame in frames]
-
-
 def complete_maps(
     layout: Layout,
     wanted: Sequence[PredictionSet],
@@ -87,18 +78,21 @@ def complete_maps(
     """The depth maps of the wanted sets, and of the baseline if it is complete. Raises UserError
     that names the frames a wanted set lacks and what to do; with `allow_missing` such sets are left
     out, which is printed, unless that leaves none."""
+    names = [frame.name for frame in frames]
+    meant = names_of({*read_manifest(layout), *names})
     complete = {}
     problems = []
     for predictions in dict.fromkeys([*wanted, baseline]):
-        maps = find_maps(layout, predictions, frames)
-        missing = [frame.name for frame, path in zip(frames, maps, strict=True) if path is None]
+        folder = predictions.folder
+        maps = [find_named(folder, name, (".npy", ".png"), meant) for name in names]
+        missing = [name for name, path in zip(names, maps, strict=True) if path is None]
         if not missing:
             complete[predictions] = maps
         elif predictions in wanted:
-            names = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+            shown = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
             problems.append(
-                f"{predictions.name}: no prediction for {len(missing)} of {len(frames)} frames"
-                f" ({names}) in {predictions.folder}. {predictions.remedy}"
+                f"{predictions.name}: no prediction for {len(missing)} of {len(names)} frames"
+                f" ({shown}) in {folder}. {predictions.remedy}"
             )
     if problems and not (allow_missing and complete.keys() & set(wanted)):
         hint = "\nTo leave such rows out: --allow-missing" if len(wanted) > 1 else ""
