@@ -21,8 +21,9 @@ class Frames(Dataset):
 
     image, depth, text_mask: functions from a name to a path; a layer whose function is None is an
     absent key. A text map counts as text from `threshold` on (None keeps it soft). `scale` resizes
-    image and layers when read. The transform's random numbers depend on (seed, epoch, index) alone,
-    so neither the number of workers nor an interruption changes what is drawn."""
+    image and layers when read. The transform's random numbers depend on (seed, epoch, index) alone
+    (and, of a frame that is paired, on the pair), so neither the number of workers nor an
+    interruption changes what is drawn."""
 
     def __init__(
         self,
@@ -59,6 +60,10 @@ class Frames(Dataset):
     def __getitem__(self, index: int) -> Sample:
         """{image (3, H, W) in [0, 1], depth? (1, H, W) inverse depth, text_mask? (1, H, W) in [0,
         1], name}."""
+        return self.sample(index)
+
+    def sample(self, index: int, pair: int = 0) -> Sample:
+        """self[index], transformed otherwise in every `pair` that the frame is part of."""
         name, paths = self.names[index], self.paths[index]
         pixels = read_image(paths["image"])
         sample = {
@@ -80,7 +85,7 @@ class Frames(Dataset):
         if self.transform:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(
-                    int(np.random.default_rng((self.seed, self.epoch, index)).integers(2**62))
+                    int(np.random.default_rng((self.seed, self.epoch, index, pair)).integers(2**62))
                 )
                 sample = self.transform(sample)
         return {
@@ -103,7 +108,7 @@ class PairedDomains(Dataset):
         pair = {"natural": self.natural[index]}
         if self.comics:
             random = np.random.default_rng((self.datasets[0].seed, self.datasets[0].epoch, index))
-            pair["comics"] = self.comics[int(random.integers(len(self.comics)))]
+            pair["comics"] = self.comics.sample(int(random.integers(len(self.comics))), index)
         return pair
 
 

@@ -210,6 +210,18 @@ def test_pairs_go_through_every_photograph_and_change_with_the_epoch(tmp_path):
     assert [joined[index]["name"] for index in range(8)] == names
 
 
+def test_a_frame_is_cropped_otherwise_in_every_pair(tmp_path):
+    names = folder_of(tmp_path, [(64, 64)] * 12)
+    comics = frames(tmp_path, names[:1], transform=random_crops(32))
+    pairs = PairedDomains(frames(tmp_path, names), comics)
+    drawn_crops = {pair["comics"]["image"].numpy().tobytes() for pair in pairs}
+    assert len(drawn_crops) > 8
+    again = {pair["comics"]["image"].numpy().tobytes() for pair in pairs}
+    assert again == drawn_crops
+    set_epoch(pairs, 1)
+    assert not drawn_crops & {pairs[0]["comics"]["image"].numpy().tobytes()}
+
+
 @pytest.mark.parametrize("crops", [random_crops, text_crops])
 def test_crops_reach_the_first_and_the_last_offset(tmp_path, crops):
     write_image(tmp_path / "i0.png", np.zeros((36, 36, 3), np.uint8))  # a margin of 4, for both
