@@ -15,6 +15,8 @@ from models.unet import UNet
 
 Batch = dict[str, dict[str, torch.Tensor]]
 Steps = Iterator[tuple[str, dict[str, torch.Tensor]]]
+# Titles and pictures of a sample grid.
+Columns = list[tuple[str, torch.Tensor]]
 
 
 class Objective:
@@ -173,19 +175,18 @@ class CycleGAN(Objective):
                 {"gan": discriminator_loss(discriminator, real[domain], past)},
             )
 
-    def pictures(self, batch: Batch) -> list[torch.Tensor]:
-        """Columns of the sample grid, each (N, 3, H, W): photograph, as comics, back; comics, as
-        photograph, back."""
+    def pictures(self, batch: Batch) -> Columns:
+        """Both domains, translated and back, each (N, 3, H, W)."""
         natural, comics = batch["natural"]["image"], batch["comics"]["image"]
         to_comics, to_natural = self.networks["natural2comics"], self.networks["comics2natural"]
         fake_comics, fake_natural = to_comics(natural), to_natural(comics)
         return [
-            natural,
-            fake_comics,
-            to_natural(fake_comics),
-            comics,
-            fake_natural,
-            to_comics(fake_natural),
+            ("photograph", natural),
+            ("as comics", fake_comics),
+            ("and back", to_natural(fake_comics)),
+            ("comics", comics),
+            ("as photograph", fake_natural),
+            ("and back", to_comics(fake_natural)),
         ]
 
 
@@ -258,12 +259,18 @@ class AddText(Objective):
             {"gan": discriminator_loss(discriminator, comics, self.pools["comics"].exchange(fake))},
         )
 
-    def pictures(self, batch: Batch) -> list[torch.Tensor]:
-        """Columns of the sample grid: photograph, translated, comics, its text mask, the result."""
+    def pictures(self, batch: Batch) -> Columns:
+        """Translated photograph, comics with text mask, and the result, each (N, 3, H, W)."""
         comics, mask = batch["comics"]["image"], batch["comics"]["text_mask"]
         photograph = self.frozen["translator"](batch["natural"]["image"])
         fake = add_text(self.networks["add_text"], comics, mask, photograph, self.whole)
-        return [batch["natural"]["image"], photograph, comics, mask.expand_as(comics), fake]
+        return [
+            ("photograph", batch["natural"]["image"]),
+            ("as comics", photograph),
+            ("comics", comics),
+            ("its text", mask.expand_as(comics)),
+            ("with text", fake),
+        ]
 
 
 class DepthTraining(Objective):
@@ -306,11 +313,15 @@ class DepthTraining(Objective):
         text_mask to add."""
         yield "depth", {"loss": self.measure(batch)[0]}
 
-    def pictures(self, batch: Batch) -> list[torch.Tensor]:
-        """Columns of the sample grid: photograph and what the student sees of it, (N, 3, H, W); its
-        inverse depth and the teacher's, (N, H, W)."""
-        depth = batch["natural"]["depth"][:, 0]
-        return [batch["natural"]["image"], self.inputs(batch), self.measure(batch)[1], depth]
+    def pictures(self, batch: Batch) -> Columns:
+        """Photograph and what the student sees of it, (N, 3, H, W); its inverse depth and the
+        teacher's, (N, H, W)."""
+        return [
+            ("photograph", batch["natural"]["image"]),
+            ("input", self.inputs(batch)),
+            ("student", self.measure(batch)[1]),
+            ("teacher", batch["natural"]["depth"][:, 0]),
+        ]
 
     def measure(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """(loss over the batch, the student's inverse depth (N, H, W))."""

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from comics_depth.data.depth_files import preview
 from comics_depth.data.tensors import image_array
+from comics_depth.images import label
 
 
 def to_device(batch: dict[str, dict], device: torch.device) -> dict[str, dict[str, torch.Tensor]]:
@@ -47,8 +48,8 @@ def depth_validation(
 
 
 def sample_grid(objective, held_out: Dataset) -> Callable[[torch.device], np.ndarray]:
-    """objective.pictures(batch) of the same four samples after every epoch, side by side: images
-    (N, 3, H, W) in [0, 1] as they are, inverse depth (N, H, W) in colours."""
+    """objective.pictures(batch) of the same four samples after every epoch, side by side under
+    their titles: images (N, 3, H, W) in [0, 1] as they are, inverse depth (N, H, W) in colours."""
     batch = default_collate([held_out[index % len(held_out)] for index in range(4)])
 
     def draw(picture: torch.Tensor) -> np.ndarray:
@@ -56,8 +57,10 @@ def sample_grid(objective, held_out: Dataset) -> Callable[[torch.device], np.nda
 
     def pictures(device: torch.device) -> np.ndarray:
         columns = objective.pictures(to_device(batch, device))
-        return np.hstack(
-            [np.vstack([draw(picture.float()) for picture in column]) for column in columns]
-        )
+        drawn = [
+            label(np.vstack([draw(picture.float()) for picture in column]), title)
+            for title, column in columns
+        ]
+        return np.hstack(drawn)
 
     return pictures

@@ -354,9 +354,9 @@ def test_the_picture_depends_on_comics_outside_the_text_only_if_whole(whole):
     objective = AddText(Recorder(), TINY, 1e-3, 0.5, whole_comics=whole)
     batch = batch_of()
     first = objective.pictures(batch)
-    assert [tuple(column.shape) for column in first] == [(2, 3, 32, 32)] * 5
+    assert [tuple(column.shape) for _, column in first] == [(2, 3, 32, 32)] * 5
     batch["comics"]["image"][..., 12:, :] = torch.rand(2, 3, 20, 32)
-    assert torch.equal(first[-1], objective.pictures(batch)[-1]) != whole
+    assert torch.equal(first[-1][1], objective.pictures(batch)[-1][1]) != whole
     assert objective.architecture["add_text"]["whole_comics"] is whole
 
 

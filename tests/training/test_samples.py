@@ -39,7 +39,7 @@ class Student:
         )
 
     def pictures(self, batch):
-        return [batch["natural"]["image"], self.measure(batch)[1]]
+        return [("photograph", batch["natural"]["image"]), ("depth", self.measure(batch)[1])]
 
 
 def test_batches_go_to_the_device_without_their_names():
@@ -59,7 +59,9 @@ def test_where_all_depth_is_constant_there_is_no_order():
 
 def test_grid_of_four_samples_however_few_there_are():
     grid = sample_grid(Student(), Held(3))(CPU)
-    assert grid.shape == (4 * 4, 2 * 6, 3) and grid.dtype == np.uint8
+    assert grid.shape == (18 + 4 * 4, 2 * 6, 3) and grid.dtype == np.uint8
+    titles, grid = grid[:18], grid[18:]
+    assert all((column < 128).any() for column in (titles[:, :6], titles[:, 6:]))
     assert (
         np.array_equal(grid[:4], grid[12:])
         and grid[0, 0].tolist() == [0, 0, 0]
