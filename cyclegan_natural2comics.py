@@ -42,8 +42,10 @@ from models.external import downloads
 from models.objectives import AddText, CycleGAN
 
 VARIANTS = ("simple", "depth_aware", "without_text", "add_text")
-GENERATOR = ("features", "blocks", "residual")
-OBJECTIVE = ("lr", "beta1", "cycle", "identity", "discriminator_rate")
+GENERATOR = ("features", "blocks", "residual", "skips")
+# option -> argument of PatchGAN
+DISCRIMINATOR = {"discriminator_features": "features", "patch": "patch", "spectral": "spectral"}
+OBJECTIVE = ("lr", "beta1", "cycle", "identity", "discriminator_rate", "average")
 EXAMPLES = """\
   python cyclegan_natural2comics.py simple --train
   python cyclegan_natural2comics.py depth_aware --train --generate_depth_images --teacher MiDaS
@@ -58,7 +60,7 @@ ACTIONS = {
 
 
 def main() -> None:
-    options = ("tag", *TRAINING, *GENERATOR, *OBJECTIVE[1:], *MODELS, "floats")
+    options = ("tag", *TRAINING, *GENERATOR, *DISCRIMINATOR, *OBJECTIVE[1:], *MODELS, "floats")
     parser = command_line(__doc__, EXAMPLES, *options, actions=ACTIONS)
     add = parser.add_argument
     add("variant", choices=VARIANTS)
@@ -78,8 +80,13 @@ def main() -> None:
     command = layout.command(f"cyclegan_natural2comics.py {args.variant} --train")
 
     def train() -> None:
-        recorded = values(args, "preset", "variant", *TRAINING, *GENERATOR, *OBJECTIVE)
-        networks = {"generator": values(args, *GENERATOR), **values(args, *OBJECTIVE)}
+        described = (*GENERATOR, *DISCRIMINATOR, *OBJECTIVE)
+        recorded = values(args, "preset", "variant", *TRAINING, *described)
+        networks = {
+            "generator": values(args, *GENERATOR),
+            "discriminator": {DISCRIMINATOR[o]: v for o, v in values(args, *DISCRIMINATOR).items()},
+            **values(args, *OBJECTIVE),
+        }
         inputs = data_files(
             layout,
             with_text_maps=args.variant == "add_text",

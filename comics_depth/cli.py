@@ -38,6 +38,25 @@ OPTIONS: dict[str, dict[str, Any]] = {
             "generators add to their input instead of drawing it anew, which short trainings need"
         ),
     },
+    "skips": {
+        "action": argparse.BooleanOptionalAction,
+        "help": "generators add features on the way down to those of the same size on the way up",
+    },
+    "discriminator_features": {"type": int, "help": "channels of the discriminators' first layer"},
+    "patch": {
+        "type": int,
+        "choices": (16, 34, 70),
+        "help": "side of the patches that discriminators judge, pixels",
+    },
+    "spectral": {
+        "action": argparse.BooleanOptionalAction,
+        "help": "spectral normalisation instead of instance norm in the discriminators",
+    },
+    "average": {
+        "type": float,
+        "help": "decay of the moving average of the generators' weights, which is used instead of "
+        "them (0: none)",
+    },
     "cycle": {"type": float, "help": "weight of the cycle loss"},
     "identity": {"type": float, "help": "weight of the identity loss"},
     "discriminator_rate": {

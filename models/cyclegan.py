@@ -2,6 +2,7 @@
 https://arxiv.org/abs/1703.10593)."""
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from models.unet import pad_to_multiple
 
@@ -48,10 +49,17 @@ class ResnetGenerator(nn.Module):
     2016), two nearest upsamplings each followed by a convolution (against checkerboards, Odena et
     al. 2016), sigmoid. Any H and W from 16 on (inside, the image is padded to multiples of 4). A
     `residual` generator adds its output to the logits of the last three input channels: it starts
-    as the identity, so that short trainings spend their steps on style, not on copying."""
+    as the identity, so that short trainings spend their steps on style, not on copying. With
+    `skips` the features on the way down are added to those of the same size on the way up (Isola
+    et al. 2017, section 3.2.1, concatenate them): edges stay where they are from the start."""
 
     def __init__(
-        self, in_channels: int = 3, features: int = 64, blocks: int = 8, residual: bool = False
+        self,
+        in_channels: int = 3,
+        features: int = 64,
+        blocks: int = 8,
+        residual: bool = False,
+        skips: bool = False,
     ) -> None:
         super().__init__()
         self.architecture = {
@@ -60,6 +68,7 @@ class ResnetGenerator(nn.Module):
             "features": features,
             "blocks": blocks,
             "residual": residual,
+            "skips": skips,
         }
         self.down = nn.Sequential(
             *_convolution(in_channels, features, 7),
@@ -83,40 +92,66 @@ class ResnetGenerator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
+        skips = self.architecture.get("skips", False)
         x = pad_to_multiple(images, 4)  # (N, in_channels, H', W')
-        x = self.down(x)  # (N, 4 * features, H' / 4, W' / 4)
+        full = self.down[:4](x)  # (N, features, H', W')
+        half = self.down[4:8](full)  # (N, 2 * features, H' / 2, W' / 2)
+        x = self.down[8:](half)  # (N, 4 * features, H' / 4, W' / 4)
         x = self.blocks(x)  # (N, 4 * features, H' / 4, W' / 4)
-        x = self.up(x)  # (N, features, H', W')
+        x = self.up[:5](x)  # (N, 2 * features, H' / 2, W' / 2)
+        x = self.up[5:](x + half if skips else x)  # (N, features, H', W')
+        x = x + full if skips else x
         x = self.head(x)[..., :height, :width]  # (N, 3, H, W)
         if self.architecture["residual"]:
             x = x + images[:, -3:].clamp(0.02, 0.98).logit()  # (N, 3, H, W)
         return x.sigmoid()  # (N, 3, H, W)
 
 
+# Side of the patches that a PatchGAN judges, pixels -> its convolutions between first and last.
+PATCHES = {16: 1, 34: 2, 70: 3}
+
+
 class PatchGAN(nn.Module):
-    """Realness of overlapping 70x70 patches, (N, in_channels, H, W) -> (N, 1, H // 8 - 2, W // 8 -
-    2), unbounded.
+    """Realness of overlapping patches of `patch` x `patch` pixels, (N, in_channels, H, W) -> (N, 1,
+    H // s - 2, W // s - 2) with s = 2, 4, 8 for patches of 16, 34, 70; unbounded.
 
     For the least-squares GAN loss: 1 = real, 0 = fake. H and W from 32 on. Isola et al. 2017,
-    section 3.2.2."""
+    section 3.2.2 and appendix 6.1.2. With `spectral`, the convolutions have spectral normalisation
+    (Miyato et al. 2018, https://arxiv.org/abs/1802.05957) instead of instance norm behind them."""
 
-    def __init__(self, in_channels: int = 3, features: int = 64) -> None:
+    def __init__(
+        self, in_channels: int = 3, features: int = 64, patch: int = 70, spectral: bool = False
+    ) -> None:
         super().__init__()
-        self.architecture = {"kind": "PatchGAN", "in_channels": in_channels, "features": features}
+        self.architecture = {
+            "kind": "PatchGAN",
+            "in_channels": in_channels,
+            "features": features,
+            "patch": patch,
+            "spectral": spectral,
+        }
         layers: list[nn.Module] = [
             nn.Conv2d(in_channels, features, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2),
         ]
-        for width, stride in ((features, 2), (2 * features, 2), (4 * features, 1)):
+        count = PATCHES[patch]
+        for number in range(count):
+            width, stride = features * 2**number, 1 if number == count - 1 else 2
             layers += [
-                nn.Conv2d(width, 2 * width, 4, stride=stride, padding=1, bias=False),
-                nn.InstanceNorm2d(2 * width),
+                nn.Conv2d(width, 2 * width, 4, stride=stride, padding=1, bias=spectral),
+                nn.Identity() if spectral else nn.InstanceNorm2d(2 * width),
                 nn.LeakyReLU(0.2),
             ]
         self.features = nn.Sequential(*layers)
-        self.head = nn.Conv2d(8 * features, 1, 4, padding=1)
+        self.head = nn.Conv2d(features * 2**count, 1, 4, padding=1)
         _initialise(self)
+        if spectral:
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d):
+                    # a rate is relative to the size of the weights, which the norm takes away
+                    nn.init.kaiming_normal_(module.weight, a=0.2)
+                    spectral_norm(module)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.features(images)  # (N, 8 * features, H // 8 - 1, W // 8 - 1)
-        return self.head(x)  # (N, 1, H // 8 - 2, W // 8 - 2)
+        x = self.features(images)  # (N, features * 2^n, H // s - 1, W // s - 1)
+        return self.head(x)  # (N, 1, H // s - 2, W // s - 2)

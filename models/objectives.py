@@ -1,6 +1,7 @@
 """What each variant optimises: networks, optimisers and losses, in the order in which they are
 stepped."""
 
+import copy
 from collections.abc import Iterator
 from functools import partial
 
@@ -33,18 +34,40 @@ class Objective:
         beta1: float = 0.9,
         frozen: dict[str, nn.Module] | None = None,
         discriminator_rate: float = 1,
+        averaged: tuple[str, ...] = (),
+        average: float = 0,
     ):
         """groups: optimiser name -> names of its networks; discriminators learn at lr x
-        `discriminator_rate`."""
+        `discriminator_rate`. average: decay of the exponential moving average of the weights of the
+        `averaged` networks (0: none). The average then has the network's name, so that it is what
+        is drawn, saved and used by later stages; what learns is `<name>_learning`."""
+        self.average, self.averaged = average, averaged if average else ()
+        for name in self.averaged:
+            networks[f"{name}_learning"] = networks[name]
+            networks[name] = copy.deepcopy(networks[name]).requires_grad_(False)
         self.networks = nn.ModuleDict(networks)
         self.frozen = nn.ModuleDict(frozen or {}).eval().requires_grad_(False)
         self.architecture = {name: network.architecture for name, network in networks.items()}
         self.pools: dict[str, ImagePool] = {}
         self.optimizers = {}
         for group, names in groups.items():
-            parameters = [parameter for name in names for parameter in networks[name].parameters()]
+            parameters = [p for name in names for p in self.learning(name).parameters()]
             rate = lr * (discriminator_rate if "discriminator" in group else 1)
             self.optimizers[group] = torch.optim.Adam(parameters, rate, (beta1, 0.999))
+
+    def learning(self, name: str) -> nn.Module:
+        """The network that the optimisers step, where its average has the name."""
+        return self.networks[f"{name}_learning" if name in self.averaged else name]
+
+    @torch.no_grad()
+    def update_averages(self) -> None:
+        """Moves the averages by 1 - `average` towards the weights after a step."""
+        for name in self.averaged:
+            pairs = zip(
+                self.networks[name].parameters(), self.learning(name).parameters(), strict=True
+            )
+            for mean, weight in pairs:
+                mean.lerp_(weight, 1 - self.average)
 
     def state(self) -> dict:
         return {name: [image.cpu() for image in pool.images] for name, pool in self.pools.items()}
@@ -114,15 +137,19 @@ class CycleGAN(Objective):
         *,
         cycle: float = 10,
         identity: float = 5,
+        discriminator: dict | None = None,
         discriminator_rate: float = 1,
+        average: float = 0,
     ):
-        """generator: arguments of ResnetGenerator (features, blocks, residual); the discriminators
-        get its features."""
+        """generator, discriminator: arguments of ResnetGenerator and of PatchGAN, without the
+        channels; without a `discriminator` it has the generator's features. average: see
+        Objective, for both generators."""
+        discriminator = discriminator or {"features": generator["features"]}
         networks = {
             "natural2comics": ResnetGenerator(3, **generator),
             "comics2natural": ResnetGenerator(3, **generator),
-            "natural_discriminator": PatchGAN(4 if teacher else 3, generator["features"]),
-            "comics_discriminator": PatchGAN(3, generator["features"]),
+            "natural_discriminator": PatchGAN(4 if teacher else 3, **discriminator),
+            "comics_discriminator": PatchGAN(3, **discriminator),
         }
         groups = {"generators": ["natural2comics", "comics2natural"]}
         groups |= {name: [name] for name in ("natural_discriminator", "comics_discriminator")}
@@ -133,6 +160,8 @@ class CycleGAN(Objective):
             beta1,
             {"teacher": teacher} if teacher else None,
             discriminator_rate,
+            ("natural2comics", "comics2natural"),
+            average,
         )
         self.weights = {"cycle": cycle, "identity": identity}
         self.pools = {"natural": ImagePool(), "comics": ImagePool()}
@@ -141,7 +170,7 @@ class CycleGAN(Objective):
     def steps(self, batch: Batch) -> Steps:
         """batch: natural and comics, each with image (N, 3, H, W)."""
         natural, comics = batch["natural"]["image"], batch["comics"]["image"]
-        to_comics, to_natural = self.networks["natural2comics"], self.networks["comics2natural"]
+        to_comics, to_natural = self.learning("natural2comics"), self.learning("comics2natural")
         discriminators = {
             "natural": self.networks["natural_discriminator"],
             "comics": self.networks["comics_discriminator"],
@@ -165,6 +194,7 @@ class CycleGAN(Objective):
                 "identity": weight["identity"] * identity / 2,
             },
         )
+        self.update_averages()  # the loop comes back here when it has stepped
         with torch.no_grad():
             real = {"comics": comics, "natural": self.view(natural)}
         for domain, discriminator in discriminators.items():
@@ -220,15 +250,25 @@ class AddText(Objective):
         whole_comics: bool = False,
         *,
         identity: float = 5,
+        discriminator: dict | None = None,
         discriminator_rate: float = 1,
+        average: float = 0,
     ):
+        discriminator = discriminator or {"features": generator["features"]}
         networks = {
             "add_text": ResnetGenerator(7, **generator),
-            "discriminator": PatchGAN(3, generator["features"]),
+            "discriminator": PatchGAN(3, **discriminator),
         }
         groups = {"generator": ["add_text"], "discriminator": ["discriminator"]}
         super().__init__(
-            networks, groups, lr, beta1, {"translator": translator}, discriminator_rate
+            networks,
+            groups,
+            lr,
+            beta1,
+            {"translator": translator},
+            discriminator_rate,
+            ("add_text",),
+            average,
         )
         self.architecture["add_text"] = {
             **self.architecture["add_text"],
@@ -240,7 +280,7 @@ class AddText(Objective):
     def steps(self, batch: Batch) -> Steps:
         """batch: natural with image, comics with image and text_mask."""
         comics, mask = batch["comics"]["image"], batch["comics"]["text_mask"]
-        generator, discriminator = self.networks["add_text"], self.networks["discriminator"]
+        generator, discriminator = self.learning("add_text"), self.networks["discriminator"]
         discriminator.requires_grad_(False)
         with torch.no_grad():
             photograph = self.frozen["translator"](batch["natural"]["image"])
@@ -253,6 +293,7 @@ class AddText(Objective):
             "identity": self.identity * functional.l1_loss(again, comics),
         }
         yield "generator", losses
+        self.update_averages()
         discriminator.requires_grad_(True)
         yield (
             "discriminator",

@@ -141,16 +141,41 @@ def test_translation_shapes(height, width):
     image = ResnetGenerator(7, features=4, blocks=2)(torch.rand(2, 7, height, width))
     assert image.shape == (2, 3, height, width) and image.min() >= 0 and image.max() <= 1
     if min(height, width) >= 32:
-        assert PatchGAN(4, features=4)(image[:, [0, 1, 2, 0]]).shape == (
-            2,
-            1,
-            height // 8 - 2,
-            width // 8 - 2,
-        )
+        for patch, stride in ((16, 2), (34, 4), (70, 8)):
+            verdict = PatchGAN(4, features=4, patch=patch)(image[:, [0, 1, 2, 0]])
+            assert verdict.shape == (2, 1, height // stride - 2, width // stride - 2)
 
 
-def test_patchgan_sees_patches_of_70_pixels():
-    network = PatchGAN(features=2)
+def test_skips_carry_full_resolution_past_the_blocks():
+    images = torch.rand(1, 3, 32, 32)
+    for skips in (False, True):
+        network = ResnetGenerator(features=4, blocks=1, skips=skips)
+        for module in network.blocks.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.zeros_(module.weight)
+        for module in network.up.modules():  # nothing comes up from the blocks
+            if isinstance(module, nn.Conv2d):
+                nn.init.zeros_(module.weight)
+        constant = torch.allclose(network(images), network(torch.rand(1, 3, 32, 32)))
+        assert constant != skips
+
+
+def test_spectral_discriminators_have_convolutions_of_norm_one():
+    torch.manual_seed(0)
+    network = PatchGAN(3, 8, patch=34, spectral=True)
+    assert not any(isinstance(module, nn.InstanceNorm2d) for module in network.modules())
+    for _ in range(60):  # each forward in training is a step of the power iteration
+        network(torch.rand(1, 3, 32, 32))
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    assert len(convolutions) == 4
+    for module in convolutions:
+        norm = torch.linalg.matrix_norm(module.weight.detach().flatten(1), 2)
+        assert float(norm) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("patch", [16, 34, 70])
+def test_patchgan_sees_patches_of_its_size(patch):
+    network = PatchGAN(features=2, patch=patch)
     for module in network.modules():  # instance norm would look at the whole picture
         if isinstance(module, nn.Sequential):
             network.features = nn.Sequential(
@@ -159,11 +184,17 @@ def test_patchgan_sees_patches_of_70_pixels():
     images = torch.rand(1, 3, 160, 160, requires_grad=True)
     network(images)[0, 0, 9, 9].backward()
     rows = images.grad.abs().sum((0, 1, 3)).nonzero()
-    assert rows.max() - rows.min() + 1 == 70
+    assert rows.max() - rows.min() + 1 == patch
 
 
 @pytest.mark.parametrize(
-    ("build", "options"), [(ResnetGenerator, (7, 4, 1)), (PatchGAN, (4, 4)), (UNet, (2, 4))]
+    ("build", "options"),
+    [
+        (ResnetGenerator, (7, 4, 1, True, True)),
+        (PatchGAN, (4, 4)),
+        (PatchGAN, (4, 4, 34, True)),
+        (UNet, (2, 4)),
+    ],
 )
 def test_networks_know_how_to_be_built_again(build, options):
     network = build(*options)

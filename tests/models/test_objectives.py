@@ -249,6 +249,39 @@ def test_each_step_of_a_cyclegan_learns_its_own_networks(aware):
         assert not any(parameter.requires_grad for parameter in teacher.parameters())
 
 
+def test_the_average_of_the_generators_is_drawn_and_the_others_learn():
+    objective = CycleGAN(TINY, 1e-2, 0.5, average=0.75)
+    used = objective.networks["natural2comics"]
+    start = state(used)
+    assert unchanged(objective.learning("natural2comics"), start)
+    expected = start
+    for _ in range(2):
+        for request in objective.steps(batch_of()):
+            step(objective, request)
+        now = state(objective.learning("natural2comics"))
+        assert not unchanged(objective.learning("natural2comics"), expected)
+        expected = {key: 0.75 * expected[key] + 0.25 * now[key] for key in now}
+        for key, value in used.state_dict().items():
+            assert torch.allclose(value, expected[key], atol=1e-6)
+    assert gradients(used) == [None] * len(list(used.parameters()))
+    batch = batch_of()
+    (_, photograph), (_, drawn) = objective.pictures(batch)[:2]
+    assert torch.equal(drawn, used(photograph))
+
+
+def test_without_average_and_spectral_norm_a_cyclegan_is_what_it_was():
+    plain = CycleGAN(TINY, 1e-2, 0.5)
+    assert list(plain.networks) == ["natural2comics", "comics2natural", *NAMES[1:]]
+    assert plain.learning("natural2comics") is plain.networks["natural2comics"]
+    torch.manual_seed(3)
+    one = CycleGAN(TINY, 1e-2, 0.5)
+    torch.manual_seed(3)
+    spelled = {"features": 2, "patch": 70, "spectral": False}
+    other = CycleGAN({**TINY, "skips": False}, 1e-2, 0.5, discriminator=spelled, average=0)
+    batch = batch_of()
+    assert measured(one, batch) == measured(other, batch)
+
+
 class Constant(nn.Module):
     """A network whose picture, or verdict, is one number."""
 
