@@ -56,6 +56,11 @@ def main() -> None:
         default="both",
         help="frames that --generate_evaluation shows (default: both validation and test)",
     )
+    add(
+        "--annotator",
+        metavar="NAME",
+        help="keep the orderings of --generate_evaluation apart, in dcm_cropped/depth-NAME",
+    )
     args = parser.parse_args()
     if bool(args.import_domain) != bool(args.domain):
         parser.error("--import_domain FOLDER and --as comics|natural belong together")
@@ -103,9 +108,9 @@ def main() -> None:
             writes=[layout.photograph_depth],
         ),
         "generate_evaluation": Step(
-            lambda: generate_evaluation(layout, args.split, args.host, args.port),
+            lambda: generate_evaluation(layout, args.split, args.annotator, args.host, args.port),
             reads=[layout.frames, layout.manifest],
-            writes=[layout.orderings],
+            writes=[layout.orderings_of(args.annotator)],
         ),
     }
     run_steps(parser, args, steps)
@@ -118,13 +123,15 @@ def coco17_depth(*args, **options) -> None:
     write_pseudo_depth(*args, **options)
 
 
-def generate_evaluation(layout: Layout, split: str, host: str, port: int) -> None:
+def generate_evaluation(
+    layout: Layout, split: str, annotator: str | None, host: str, port: int
+) -> None:
     """Serves the page on which a person orders points, until Ctrl-C."""
     command = layout.command("datasets_preparation.py --crop_frames")
     frames = []
     for part in ("validation", "test") if split == "both" else (split,):
         frames += read_names(layout.frame_list(part), command)
-    OrderingServer(layout, frames, host, port).serve_until_interrupted()
+    OrderingServer(layout, frames, host, port, annotator).serve_until_interrupted()
 
 
 if __name__ == "__main__":
