@@ -67,7 +67,7 @@ def main() -> None:
             predict_variant(REFERENCES[args.variant], {"rule": args.variant}, **written)
             return
         if args.variant == "batchnorm_trick":
-            command = layout.command("baseline.py batchnorm_trick --train")
+            command = "`python baseline.py batchnorm_trick --train`"
             checkpoint = finished_run(layout.run(name), command)
             model, made_by = depth_model(str(checkpoint)), file_hash(checkpoint)
         else:

@@ -17,6 +17,7 @@ from comics_depth.cli import (
     Step,
     apply_preset,
     command_line,
+    full_command,
     run_main,
     run_steps,
     values,
@@ -138,7 +139,7 @@ def train(
 
 def select_epoch(layout: Layout, folder: Path) -> None:
     """Stores the epoch that best.pt comes from, and draws the curve."""
-    checkpoint = trained(layout, folder)
+    checkpoint = trained(folder)
     records = read_metrics(folder)
     best = max(records, key=lambda record: record["iou"])
     curves = {name: [record[name] for record in records] for name in ("iou", "iou_per_image")}
@@ -179,19 +180,19 @@ class Chosen(NamedTuple):
     choice: dict
 
 
-def trained(layout: Layout, folder: Path) -> Path:
-    return finished_run(folder, layout.command("comics2textareas.py --train"))
+def trained(folder: Path) -> Path:
+    return finished_run(folder, "`python comics2textareas.py --train`")
 
 
 def chosen_network(layout: Layout, folder: Path, *needed: str) -> Chosen:
     """Raises UserError naming the command that chooses what is missing of `needed`, epoch and
     threshold."""
-    checkpoint = trained(layout, folder)
+    checkpoint = trained(folder)
     choice = read_choice(folder / "choice.json", checkpoint)
     for name in needed:
         if name not in choice:
             action = "select_epoch" if name == "epoch" else "optimize_threshold"
-            command = layout.command(f"comics2textareas.py --{action}")
+            command = f"`python comics2textareas.py --{action}`"
             raise UserError(f"{folder}: no {name} was chosen; run first: {command}")
     scale = read_json(folder / "config.json")["options"]["scale"]
     network = load_network(checkpoint, "text").to(default_device())
@@ -237,7 +238,7 @@ def remove_text(layout: Layout, folder: Path, side: float, limit: float, seed: i
     print(f"{count} text-free crops of {len(names)} training frames ({share:.0%}), see {sheet}")
     if share < 0.1:
         print("few frames have room for a crop: raise --text-limit or train the U-Net longer")
-    print(f"next: {layout.command('comics2textareas.py --check_by_hand')} (or --accept_all)")
+    print(f"next: {full_command('comics2textareas.py --check_by_hand')} (or --accept_all)")
 
 
 def write_text_maps(layout: Layout, chosen: Chosen) -> None:

@@ -77,7 +77,7 @@ def main() -> None:
     apply_preset(args, "add_text" if args.variant == "add_text" else "natural2comics")
     layout = args.layout
     name = run_name("natural2comics", args.variant, args.tag)
-    command = layout.command(f"cyclegan_natural2comics.py {args.variant} --train")
+    command = f"`python cyclegan_natural2comics.py {args.variant} --train`"
 
     def train() -> None:
         described = (*GENERATOR, *DISCRIMINATOR, *OBJECTIVE)
@@ -94,9 +94,9 @@ def main() -> None:
         )
         torch.manual_seed(args.seed)
         if args.variant == "add_text":
-            translator = "cyclegan_natural2comics.py without_text --train"
+            translator = "`python cyclegan_natural2comics.py without_text --train`"
             folder = layout.tagged_run("natural2comics", "without_text", args.tag)
-            inputs["translator"] = finished_run(folder, layout.command(translator))
+            inputs["translator"] = finished_run(folder, translator)
             recorded["whole_comics"] = networks["whole_comics"] = args.whole_comics
             del networks["cycle"]
             objective = AddText(load_network(inputs["translator"], "natural2comics"), **networks)

@@ -127,7 +127,7 @@ def generate_evaluation(
     layout: Layout, split: str, annotator: str | None, host: str, port: int
 ) -> None:
     """Serves the page on which a person orders points, until Ctrl-C."""
-    command = layout.command("datasets_preparation.py --crop_frames")
+    command = "`python datasets_preparation.py --crop_frames`"
     frames = []
     for part in ("validation", "test") if split == "both" else (split,):
         frames += read_names(layout.frame_list(part), command)

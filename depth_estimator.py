@@ -27,7 +27,7 @@ from comics_depth.data.datasets import PairedDomains
 from comics_depth.data.prepared import comics_frames, data_files, photographs
 from comics_depth.data.transforms import Sample, central_crops, random_crops
 from comics_depth.evaluation.predicting import as_predictor, predict_frames
-from comics_depth.paths import Layout, run_name
+from comics_depth.paths import Layout, needed, run_name
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import Diverged, TrainingOptions, fit
 from comics_depth.training.run import Run, finished_run
@@ -140,7 +140,7 @@ class Student:
         files = {}
         for role, folder in self.translator_runs().items():
             variant = TRANSLATIONS[self.variant][role]
-            command = self.layout.command(f"cyclegan_natural2comics.py {variant} --train")
+            command = f"`python cyclegan_natural2comics.py {variant} --train`"
             files[role] = finished_run(folder, command)
             network = "add_text" if variant == "add_text" else "natural2comics"
             networks[role] = load_network(files[role], network)
@@ -231,15 +231,15 @@ def train(student: Student, lr: float | None, choice: Path) -> None:
     """Trains at `lr`, or at the rate that the sweep chose for the same models, data and loss."""
     if lr is None:
         swept = student.variant.removesuffix("_ignoretext")
-        command = f"depth_estimator.py {swept} --optimize_lr"
-        chosen = read_json(student.layout.needed(choice, command, " (or give --lr)"))
+        command = f"`python depth_estimator.py {swept} --optimize_lr"
+        chosen = read_json(needed(choice, f"{command}` (or give --lr)"))
         ours = student.choice_record()
         made_of = chosen.get("made_of", {})
         changed = sorted(name for name in {*ours, *made_of} if ours.get(name) != made_of.get(name))
         if changed:
             raise UserError(
                 f"{choice}: the rate was chosen with another {', '.join(changed)}; "
-                f"run {student.layout.command(command)} --restart, or give --lr"
+                f"run {command} --restart`, or give --lr"
             )
         lr = chosen["lr"]
         print(f"{student.name}: learning rate {lr:g}, chosen by --optimize_lr of {swept}")
@@ -249,7 +249,7 @@ def train(student: Student, lr: float | None, choice: Path) -> None:
 def generate_depth_images(
     layout: Layout, variant: str, name: str, *, floats: bool, restart: bool
 ) -> None:
-    command = layout.command(f"depth_estimator.py {variant} --train")
+    command = f"`python depth_estimator.py {variant} --train`"
     checkpoint = finished_run(layout.run(name), command)
     predictor = as_predictor(depth_model(str(checkpoint)), default_device())
     made_by = {"depth_model": file_hash(checkpoint)}

@@ -2,6 +2,7 @@
 overrides."""
 
 import argparse
+import re
 import shlex
 import sys
 import tomllib
@@ -206,20 +207,13 @@ def apply_preset(args: argparse.Namespace, stage: str = "common") -> argparse.Na
         raise UserError(
             f"--preset {args.preset} needs --data-root FOLDER; --preset demo needs nothing"
         )
-    given = {
-        "--preset": args.preset if args.preset != "paper" else None,
-        "--data-root": args.data_root,
-        "--runs-root": args.runs_root,
-    }
-    repeat = "".join(f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value)
     for name, value in values.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
     for name in ("epochs", "batch_size", "image_size"):
         if (value := getattr(args, name, None)) is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')}: expected 1 or more, found {value}")
-    tag = getattr(args, "tag", None)
-    args.layout = Layout(Path(args.data_root), Path(args.runs_root), repeat, tag)
+    args.layout = Layout(Path(args.data_root), Path(args.runs_root))
     return args
 
 
@@ -272,9 +266,29 @@ def run_steps(
             print(f"  would write  {path}")
 
 
+def full_command(line: str) -> str:
+    """The command of a script and its options that works on the folders of the command that runs
+    now: with its preset, roots and tag."""
+    parser = argparse.ArgumentParser(add_help=False)
+    for name in ("preset", "data-root", "runs-root", "tag"):
+        parser.add_argument(f"--{name}")
+    given = vars(parser.parse_known_args(sys.argv[1:])[0])
+    if given["preset"] == "paper":
+        del given["preset"]
+    # pages, photographs and text maps have no tag; of the text network, only its own script
+    # knows one
+    script = line.split()[0]
+    untagged = script in ("datasets_preparation.py", "comics2textareas.py")
+    if untagged and Path(sys.argv[0]).name != script:
+        del given["tag"]
+    shared = [[f"--{name.replace('_', '-')}", value] for name, value in given.items() if value]
+    return " ".join(["python", line, *map(shlex.join, shared)])
+
+
 def run_main(main: Callable[[], None]) -> None:
     """Runs a script's main: a UserError becomes one line and exit code 2, Ctrl-C one line and exit
-    code 130."""
+    code 130. Commands in its message, `python SCRIPT OPTIONS` in backticks, become such as can be
+    pasted."""
     try:
         return main()
     except KeyboardInterrupt:
@@ -282,6 +296,7 @@ def run_main(main: Callable[[], None]) -> None:
     except UserError as error:
         # of a process that reads data, torch adds where it was raised
         error = str(error).rpartition(f"{UserError.__name__}: ")[2].strip()
+        error = re.sub("`python ([^`]+)`", lambda found: full_command(found[1]), error)
         message, code = f"error: {error}", 2
     print(message, file=sys.stderr)
     sys.exit(code)

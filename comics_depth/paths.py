@@ -2,8 +2,6 @@
 results."""
 
 import re
-import shlex
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,13 +40,10 @@ def each(pattern: str) -> Callable[["Layout", str], Path]:
 @dataclass(frozen=True)
 class Layout:
     """Paths under a data root (datasets and predictions) and a runs root (trained networks and
-    tables). `repeat`: the options with which other commands come to the same folders, for messages
-    that name such a command, and `tag` that of the runs."""
+    tables)."""
 
     data_root: Path
     runs_root: Path
-    repeat: str = ""
-    tag: str | None = None
 
     # Datasets as downloaded
     dcm = Place("dcm_dataset.git")
@@ -126,26 +121,6 @@ class Layout:
             )
         return path
 
-    def command(self, line: str) -> str:
-        """A command to paste, of the script and the options in `line`."""
-        script = line.split()[0]
-        # pages, photographs and text maps have no tag; of the text network, only its own script
-        # knows one
-        shared = (
-            script in ("datasets_preparation.py", "comics2textareas.py")
-            and Path(sys.argv[0]).name != script
-        )
-        return f"python {line}{self.repeat}" + (
-            f" --tag {shlex.quote(self.tag)}" if self.tag and not shared else ""
-        )
-
-    def needed(self, path: Path, line: str, otherwise: str = "") -> Path:
-        """The path. Raises UserError naming the command `line`, which writes it, if it is
-        missing."""
-        if not path.exists():
-            raise UserError(f"{path} is missing; run first: {self.command(line)}{otherwise}")
-        return path
-
     def run(self, name: str) -> Path:
         return self.runs_root / name
 
@@ -168,12 +143,18 @@ class Layout:
         return self.runs_root / "evaluation"
 
 
-def read_names(path: Path, command: str) -> list[str]:
-    """Names of a list file, one a line; blank lines and a missing final newline do no harm. Raises
-    UserError naming `command`, which writes the file, if it is missing."""
+def needed(path: Path, command: str) -> Path:
+    """The path. Raises UserError naming `command`, which writes it, if it is missing."""
     if not path.exists():
         raise UserError(f"{path} is missing; run first: {command}")
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return path
+
+
+def read_names(path: Path, command: str = "") -> list[str]:
+    """Names of a list file, one a line; blank lines and a missing final newline do no harm. Raises
+    UserError naming `command`, which writes the file, if it is missing."""
+    text = needed(path, command).read_text(encoding="utf-8")
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def read_manifest(layout: Layout) -> dict[str, dict]:

@@ -21,7 +21,7 @@ from comics_depth.data.splits import photograph_split
 from comics_depth.data.transforms import central_crops, varied_crops
 from comics_depth.evaluation.predicting import as_predictor
 from comics_depth.images import image_size, list_images, read_image
-from comics_depth.paths import Layout
+from comics_depth.paths import Layout, needed
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit
 from comics_depth.training.run import Run, finished_run
@@ -103,11 +103,11 @@ def write_text_areas(layout: Layout) -> None:
     """Writes the text network of the run, with its threshold and the page width (pixels, as it is
     read) that it knows, to models/weights/."""
     folder = layout.run("comics2textareas_unet")
-    command = "comics2textareas.py --train --select_epoch --optimize_threshold"
-    checkpoint = finished_run(folder, layout.command(command))
-    chosen = read_json(layout.needed(layout.choice(folder.name), command))
+    command = "`python comics2textareas.py --train --select_epoch --optimize_threshold`"
+    checkpoint = finished_run(folder, command)
+    chosen = read_json(needed(layout.choice(folder.name), command))
     if chosen.get("network") != file_hash(checkpoint) or "threshold" not in chosen:
-        raise UserError(f"{folder}: no threshold; run first: {layout.command(command)}")
+        raise UserError(f"{folder}: no threshold; run first: {command}")
     widths = [image_size(path)[1] for path in list_images(layout.ebdtheque_pages)]
     scale = read_json(folder / "config.json")["options"]["scale"]
     page_width = float(np.median(widths)) * scale

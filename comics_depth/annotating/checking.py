@@ -58,7 +58,7 @@ def _crops(layout: Layout) -> dict[str, dict]:
         name: value for name, value in listed.items() if (layout.no_text / f"{name}.jpg").exists()
     }
     if not crops:
-        command = layout.command("comics2textareas.py --generate_dcm_without_text_areas")
+        command = "`python comics2textareas.py --generate_dcm_without_text_areas`"
         raise UserError(f"{manifest} lists no crop that is there; run first: {command}")
     return crops
 

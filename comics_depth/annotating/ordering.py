@@ -11,7 +11,7 @@ from PIL import Image
 from comics_depth.annotating.server import AnnotationServer
 from comics_depth.data.orderings import Point, read_ordering, write_ordering
 from comics_depth.images import find_image, image_size, read_image
-from comics_depth.paths import Layout, find_named, names_of, read_manifest
+from comics_depth.paths import Layout, find_named, names_of, needed, read_manifest
 from common.errors import UserError
 
 MAX_LEVEL = 9999
@@ -25,10 +25,10 @@ class OrderingServer(AnnotationServer):
     def __init__(
         self, layout: Layout, frames: list[str], host: str, port: int, annotator: str | None = None
     ):
-        crop = "datasets_preparation.py --crop_frames"
+        crop = "`python datasets_preparation.py --crop_frames`"
         if not frames:
-            raise UserError(f"there are no frames to order; run first: {layout.command(crop)}")
-        images = {frame: layout.needed(layout.frame(frame), crop) for frame in frames}
+            raise UserError(f"there are no frames to order; run first: {crop}")
+        images = {frame: needed(layout.frame(frame), crop) for frame in frames}
         self.pages = layout.dcm_images
         self.orderings = layout.orderings_of(annotator)
         self.manifest = read_manifest(layout)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from comics_depth.data.datasets import Frames
 from comics_depth.data.splits import photograph_split
-from comics_depth.paths import Layout, read_names
+from comics_depth.paths import Layout, needed, read_names
 from common.errors import UserError
 from common.files import read_json
 
@@ -12,13 +12,13 @@ from common.files import read_json
 def frame_names(layout: Layout, *splits: str) -> list[str]:
     """Ids of the comics frames of the splits. Raises UserError naming the command that writes the
     lists."""
-    command = layout.command("datasets_preparation.py --crop_frames")
+    command = "`python datasets_preparation.py --crop_frames`"
     return [name for split in splits for name in read_names(layout.frame_list(split), command)]
 
 
 def labelled_frames(layout: Layout, split: str, **options) -> Frames:
     """The frames with text masks of a split; options go to Frames."""
-    command = layout.command("datasets_preparation.py --generate_text_masks")
+    command = "`python datasets_preparation.py --generate_text_masks`"
     names = read_names(layout.text_list(split), command)
     return Frames(names, layout.text_frame, text_mask=layout.text_mask, **options)
 
@@ -31,10 +31,9 @@ def photographs(layout: Layout, split: str, *, depth: Path | None = None, **opti
     if depth is None:
         return Frames(names, layout.photograph, **options)
     if missing := sum(not (depth / f"{name}.png").exists() for name in names):
-        due = layout.command("datasets_preparation.py --coco17_depth")
         raise UserError(
-            f"{depth}: {missing} of {len(names)} {split} photographs have no depth; run first:"
-            f" {due}"
+            f"{depth}: {missing} of {len(names)} {split} photographs have no depth; run first: "
+            "`python datasets_preparation.py --coco17_depth`"
         )
     return Frames(names, layout.photograph, depth=lambda name: depth / f"{name}.png", **options)
 
@@ -45,23 +44,21 @@ def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options
     names = frame_names(layout, split)
     if not with_text_maps:
         return Frames(names, layout.frame, **options)
-    choice = layout.needed(
-        layout.text_choice, "comics2textareas.py --generate_dcm_without_text_areas"
-    )
-    threshold = read_json(choice)["threshold"]
+    command = "`python comics2textareas.py --generate_dcm_without_text_areas`"
+    threshold = read_json(needed(layout.text_choice, command))["threshold"]
     return Frames(names, layout.frame, text_mask=layout.text_map, threshold=threshold, **options)
 
 
 def text_free_crops(layout: Layout, **options) -> Frames:
     """The text-free crops that a person (or --accept_all) has accepted."""
-    command = "comics2textareas.py --check_by_hand"
-    root = layout.needed(layout.checked_manifest, command, " (or --accept_all)").parent
+    command = "`python comics2textareas.py --check_by_hand` (or --accept_all)"
+    root = needed(layout.checked_manifest, command).parent
     if layout.crop_manifest.exists():
         made, checked = read_json(layout.crop_manifest), read_json(layout.checked_manifest)["crops"]
         if any(made.get(name) != crop for name, crop in checked.items()):
             raise UserError(
                 f"{root} holds other crops than {layout.no_text}, which was made anew; run again: "
-                f"{layout.command(command)} (or --accept_all)"
+                f"{command}"
             )
     names = sorted(
         path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.jpg")

@@ -38,7 +38,7 @@ def ordered_frames(
         path = layout.frame_list(split)
         if splits is None and not path.exists():
             continue
-        names = read_names(path, layout.command("datasets_preparation.py --crop_frames"))
+        names = read_names(path, "`python datasets_preparation.py --crop_frames`")
         if (
             splits
             and protocol == "original"
@@ -55,7 +55,7 @@ def ordered_frames(
             found.setdefault(path, path.relative_to(orderings).with_suffix("").as_posix())
     if not found:
         where = f" of a {' or '.join(splits)} frame" if splits else ""
-        command = layout.command("datasets_preparation.py --generate_evaluation")
+        command = "`python datasets_preparation.py --generate_evaluation`"
         raise UserError(
             f"{orderings}: expected <frame>.txt, found no depth ordering{where}; give --orderings"
             f" FOLDER or make some: {command}"

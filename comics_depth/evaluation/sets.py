@@ -41,7 +41,7 @@ def stage_sets(
         if variant in untagged and not layout.predictions(name).is_dir():
             name = run_name(approach, variant)
         train = "" if variant in (*REFERENCES, "no_batchnorm_trick") else "--train "
-        command = layout.command(f"{ROWS[approach][0]} {variant} {train}--generate_depth_images")
+        command = f"`python {ROWS[approach][0]} {variant} {train}--generate_depth_images`"
         return PredictionSet(name, layout.predictions(name), f"Run first: {command}")
 
     baseline = stage_set("baseline", "batchnorm_trick")
