@@ -4,7 +4,7 @@ or any depth models."""
 import argparse
 from pathlib import Path
 
-from comics_depth.cli import apply_preset, command_line, run_main, values
+from comics_depth.cli import apply_preset, command_line, run_main, values, with_full_commands
 from comics_depth.evaluation.metrics import PROTOCOLS
 from comics_depth.evaluation.report import write_report
 from comics_depth.evaluation.scoring import (
@@ -74,7 +74,8 @@ def main() -> None:
         rows.sort(key=lambda row: ("all", *SPLITS).index(row.split))
     print(markdown(rows, caption), end="")
     if baseline not in counts:
-        print(f"\nNot compared to {baseline.name}: predictions are missing. {baseline.remedy}")
+        remedy = with_full_commands(baseline.remedy)
+        print(f"\nNot compared to {baseline.name}: predictions are missing. {remedy}")
     if args.json:
         document = scores_document(sets, counts, baseline, rows, protocol)
         write_json(args.json, document)

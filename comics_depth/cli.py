@@ -285,10 +285,14 @@ def full_command(line: str) -> str:
     return " ".join(["python", line, *map(shlex.join, shared)])
 
 
+def with_full_commands(message: str) -> str:
+    """The message, its commands (`python SCRIPT OPTIONS` in backticks) such as can be pasted."""
+    return re.sub("`python ([^`]+)`", lambda found: full_command(found[1]), message)
+
+
 def run_main(main: Callable[[], None]) -> None:
     """Runs a script's main: a UserError becomes one line and exit code 2, Ctrl-C one line and exit
-    code 130. Commands in its message, `python SCRIPT OPTIONS` in backticks, become such as can be
-    pasted."""
+    code 130."""
     try:
         return main()
     except KeyboardInterrupt:
@@ -296,7 +300,6 @@ def run_main(main: Callable[[], None]) -> None:
     except UserError as error:
         # of a process that reads data, torch adds where it was raised
         error = str(error).rpartition(f"{UserError.__name__}: ")[2].strip()
-        error = re.sub("`python ([^`]+)`", lambda found: full_command(found[1]), error)
-        message, code = f"error: {error}", 2
+        message, code = f"error: {with_full_commands(error)}", 2
     print(message, file=sys.stderr)
     sys.exit(code)

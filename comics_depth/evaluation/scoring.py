@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from comics_depth.cli import with_full_commands
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.orderings import Point, read_ordering
 from comics_depth.evaluation.metrics import count_pairs, eight_bit, summarise
@@ -97,7 +98,8 @@ def complete_maps(
     if problems and not (allow_missing and complete.keys() & set(wanted)):
         hint = "\nTo leave such rows out: --allow-missing" if len(wanted) > 1 else ""
         raise UserError("\n".join(problems) + hint)
-    print("".join(f"left out: {problem}\n\n" for problem in problems), end="")
+    for problem in problems:
+        print(f"left out: {with_full_commands(problem)}\n")
     return complete
 
 
