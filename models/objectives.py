@@ -1,6 +1,7 @@
 """What each variant optimises: networks, optimisers and losses, in the order in which they are
 stepped."""
 
+import copy
 from collections.abc import Iterator
 from functools import partial
 
@@ -10,7 +11,13 @@ from torch.nn import functional
 
 from models.cyclegan import PatchGAN, ResnetGenerator
 from models.depth_model import DepthModel
-from models.losses import DEPTH_LOSSES, discriminator_loss, lsgan
+from models.losses import (
+    DEPTH_LOSSES,
+    discriminator_loss,
+    lsgan,
+    ranking,
+    scale_and_shift_invariant,
+)
 from models.unet import UNet
 
 Batch = dict[str, dict[str, torch.Tensor]]
@@ -320,3 +327,49 @@ class DepthTraining(Objective):
             1 - batch["comics"]["text_mask"][:, 0] if self.ignore_text else torch.ones_like(target)
         )
         return self.loss(predicted, target, valid), predicted
+
+
+class DepthOrdering(Objective):
+    """A depth model fitted to the order of points: ranking loss + `regulariser` x
+    scale-and-shift-invariant loss to the depth that it gave before, so that shapes are kept.
+
+    Some hundred points are few for millions of weights, so what counts is the running mean of the
+    weights (`depth`), not the weights that are stepped (`student`); BatchNorm keeps its
+    statistics, since two frames have none of their own."""
+
+    longest_memory = 0.995  # of the running mean, a step; it begins shorter
+
+    def __init__(self, student: DepthModel, lr: float, regulariser: float):
+        networks = {"depth": copy.deepcopy(student).requires_grad_(False), "student": student}
+        super().__init__(networks, {"student": ["student"]}, lr)
+        self.regulariser = regulariser
+        self.stepped = 0
+
+    def steps(self, batch: dict[str, list[dict[str, torch.Tensor]]]) -> Steps:
+        """batch: comics, a list of frames of any size: image (3, H, W), depth (1, H, W), valid (1,
+        H, W) in [0, 1], points (P, 4): object level, intra level, x, y."""
+        self.networks.eval()
+        self._remember()
+        order, shape = [], []
+        for frame in batch["comics"]:
+            predicted = self.networks["student"](frame["image"][None], resize=False)
+            order.append(ranking(predicted[0], frame["points"]))
+            shape.append(scale_and_shift_invariant(predicted, frame["depth"], frame["valid"]))
+        shape = self.regulariser * torch.stack(shape).mean()
+        yield "student", {"order": torch.stack(order).mean(), "shape": shape}
+
+    @torch.no_grad()
+    def _remember(self) -> None:
+        kept = min(self.longest_memory, (self.stepped + 1) / (self.stepped + 20))
+        pairs = zip(
+            self.networks["depth"].parameters(), self.networks["student"].parameters(), strict=True
+        )
+        for mean, weights in pairs:
+            mean.lerp_(weights, 1 - kept)
+        self.stepped += 1
+
+    def state(self) -> dict:
+        return {"stepped": self.stepped}
+
+    def load_state(self, state: dict) -> None:
+        self.stepped = state["stepped"]
