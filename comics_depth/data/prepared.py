@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from comics_depth.data.datasets import Frames
+from comics_depth.data.ordered_frames import OrderedFrames
 from comics_depth.data.splits import photograph_split
-from comics_depth.paths import Layout, read_names
+from comics_depth.paths import Layout, find_named, names_of, read_manifest, read_names
 from common.errors import UserError
 from common.files import read_json
 
@@ -50,6 +51,38 @@ def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options
     )
     threshold = read_json(choice)["threshold"]
     return Frames(names, layout.frame, text_mask=layout.text_map, threshold=threshold, **options)
+
+
+def ordered_frames(layout: Layout, split: str) -> dict[str, Path]:
+    """Frame -> file of its depth ordering, of the frames of a split that have one. Raises UserError
+    if none has."""
+    names = frame_names(layout, split)
+    meant = names_of({*read_manifest(layout), *names})
+    files = {name: find_named(layout.orderings, name, (".txt",), meant) for name in names}
+    found = {name: path for name, path in files.items() if path}
+    if not found:
+        due = layout.command(f"datasets_preparation.py --generate_evaluation --split {split}")
+        raise UserError(f"{layout.orderings}: no {split} frame has an ordering; run first: {due}")
+    return found
+
+
+def ordered_samples(
+    layout: Layout, orderings: dict[str, Path], depth: Path, **options
+) -> OrderedFrames:
+    """Frames with their orderings (frame -> file) and the inverse depth `<depth>/<frame>.png`,
+    their text areas known where the text network has found them; options go to OrderedFrames."""
+    if layout.text_choice.exists():
+        options |= {
+            "text_mask": layout.text_map,
+            "threshold": read_json(layout.text_choice)["threshold"],
+        }
+    return OrderedFrames(
+        list(orderings),
+        layout.frame,
+        lambda name: depth / f"{name}.png",
+        orderings.__getitem__,
+        **options,
+    )
 
 
 def text_free_crops(layout: Layout, **options) -> Frames:
