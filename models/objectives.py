@@ -2,7 +2,7 @@
 stepped."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
@@ -286,7 +286,10 @@ class DepthTraining(Objective):
         translator: nn.Module | None = None,
         text_adder: nn.Module | None = None,
         ignore_text: bool = False,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ):
+        """augment: changes the images (N, 3, H, W) that the student learns from, not those that it
+        is measured on."""
         frozen = {"translator": translator, "text_adder": text_adder}
         super().__init__(
             {"depth": student},
@@ -295,6 +298,7 @@ class DepthTraining(Objective):
             frozen={k: v for k, v in frozen.items() if v},
         )
         self.loss, self.ignore_text = DEPTH_LOSSES[loss], ignore_text
+        self.augment = augment
 
     @torch.no_grad()
     def inputs(self, batch: Batch) -> torch.Tensor:
@@ -311,7 +315,9 @@ class DepthTraining(Objective):
     def steps(self, batch: Batch) -> Steps:
         """batch: natural with image (N, 3, H, W) and depth (N, 1, H, W); comics with image and
         text_mask to add."""
-        yield "depth", {"loss": self.measure(batch)[0]}
+        images = self.inputs(batch)
+        images = self.augment(images) if self.augment else images
+        yield "depth", {"loss": self._measure(batch, images)[0]}
 
     def pictures(self, batch: Batch) -> list[torch.Tensor]:
         """Columns of the sample grid: photograph and what the student sees of it, (N, 3, H, W); its
@@ -321,7 +327,10 @@ class DepthTraining(Objective):
 
     def measure(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """(loss over the batch, the student's inverse depth (N, H, W))."""
-        predicted = self.networks["depth"](self.inputs(batch), resize=False)
+        return self._measure(batch, self.inputs(batch))
+
+    def _measure(self, batch: Batch, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        predicted = self.networks["depth"](images, resize=False)
         target = batch["natural"]["depth"][:, 0]
         valid = (
             1 - batch["comics"]["text_mask"][:, 0] if self.ignore_text else torch.ones_like(target)

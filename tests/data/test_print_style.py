@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
+from torchvision import tv_tensors
 
 from comics_depth.data.print_style import print_style, screen
+from comics_depth.data.transforms import Layer, PrintStyle, printed
 
 
 def picture(height: int = 96, width: int = 128) -> np.ndarray:
@@ -78,3 +81,19 @@ def test_solid_tints_are_not_screened():
     for share in (0.0, 1.0):
         coverage = np.full((60, 60), share, np.float32)
         assert (screen(coverage, 15, 4, "dots", np.random.default_rng(0)) == share).all()
+
+
+def test_a_share_of_images_is_printed_and_layers_stay():
+    images = torch.rand(1, 3, 24, 32).expand(60, -1, -1, -1)
+    torch.manual_seed(0)
+    some = printed(images, 0.5)
+    assert some.shape == images.shape and some.min() >= 0 and some.max() <= 1
+    same = [torch.equal(one, images[0]) for one in some]
+    assert 15 <= sum(same) <= 45
+    assert torch.equal(printed(images, 0), images)
+    torch.manual_seed(0)
+    assert torch.equal(printed(images, 0.5), some)
+    sample = {"image": tv_tensors.Image(images[0]), "depth": Layer(torch.rand(1, 24, 32))}
+    drawn = PrintStyle(1)(sample)
+    assert not torch.equal(drawn["image"], sample["image"])
+    assert isinstance(drawn["image"], tv_tensors.Image) and drawn["depth"] is sample["depth"]

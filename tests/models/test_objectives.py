@@ -453,6 +453,17 @@ def test_the_student_sees_photographs_comics_or_comics_with_text():
     assert torch.equal(recorder.seen[:, :3], comics)
 
 
+def test_what_the_student_learns_from_is_augmented_and_not_what_measures_it():
+    shown = []
+    objective = DepthTraining(tiny_depth(), 1e-3, "l1", augment=lambda i: shown.append(i) or 0 * i)
+    batch = batch_of()
+    measured = float(objective.measure(batch)[0].detach())
+    assert not shown
+    ((_, losses),) = objective.steps(batch)
+    assert torch.equal(shown[0], batch["natural"]["image"])
+    assert float(losses["loss"].detach()) != measured
+
+
 def test_only_the_student_learns():
     translator, adder = ResnetGenerator(3, 2, 1), ResnetGenerator(7, 2, 1)
     objective = depth_training(translator=translator, text_adder=adder)
