@@ -19,12 +19,12 @@ from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit
 from comics_depth.training.run import Run
 from models.checkpoints import SHIPPED, model_fingerprint
-from models.depth_model import depth_model
+from models.depth_model import AveragedDepth, depth_model
 from models.objectives import DepthOrdering
 
 START = "default"
 COUNTS = (10, 25, 50, 100)
-STEPS = 240
+STEPS = 200
 BATCH = 2
 KINDS = ("inter_objects", "against", "without_farthest")
 
@@ -35,7 +35,9 @@ def main() -> None:
     layout = Layout(Path(sys.argv[1]), Path(sys.argv[2]))
     draws = int(sys.argv[4]) if len(sys.argv) == 5 else 3
     names = sorted(ordered_frames(layout, "train"))
+    print(f"| frames | {' | '.join(KINDS)} | spread |\n|---|---|---|---|---|")
     scores = {0: [score(layout, START)]}
+    told(0, scores[0])
     for count in [*(count for count in COUNTS if count < len(names)), len(names)]:
         chosen = [np.random.default_rng(seed).permutation(names) for seed in range(draws)]
         runs = [train(layout, sorted(drawn[:count]), seed) for seed, drawn in enumerate(chosen)]
@@ -51,9 +53,12 @@ def train(layout: Layout, names: list[str], seed: int) -> Path:
         {"frames": names, "steps": STEPS, "seed": seed, "start": model_fingerprint(START)},
         {"start": SHIPPED[START]},
     )
-    data = ordered_samples(
-        layout, names, starting_depth(layout, START), print_share=0.5, resolution=320, seed=seed
-    )
+    before = AveragedDepth(depth_model(START))
+    depth = starting_depth(layout, names, before, model_fingerprint(START), default_device())
+    orderings = {
+        name: path for name, path in ordered_frames(layout, "train").items() if name in names
+    }
+    data = ordered_samples(layout, orderings, depth, print_share=0.5, resolution=256, seed=seed)
     epochs = max(1, round(STEPS * BATCH / len(names)))
     options = TrainingOptions(epochs, BATCH, seed, "linear", workers=0)
     fit(DepthOrdering(depth_model(START), 5e-4, regulariser=0.5), data, run, options)
