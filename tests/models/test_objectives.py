@@ -499,7 +499,7 @@ def test_ranking_knows_no_scale_and_needs_a_pair():
     same = torch.tensor([[1, 1, 0, 0], [1, 1, 5, 2]])
     loss = ranking(depth, same)
     loss.backward()
-    assert float(loss) == 0 and depth.grad.abs().sum() == 0
+    assert loss.item() == 0 and depth.grad.abs().sum() == 0
 
 
 def ordered_batch():
