@@ -30,8 +30,8 @@ from comics_depth.data.datasets import PairedDomains
 from comics_depth.data.prepared import (
     comics_frames,
     data_files,
-    ordered_frames,
-    ordered_samples,
+    frame_orderings,
+    frames_with_points,
     photographs,
 )
 from comics_depth.data.transforms import PrintStyle, Sample, central_crops, printed, random_crops
@@ -250,7 +250,7 @@ class OrderingStudent(Student):
     def inputs(self) -> dict[str, Path]:
         layout = self.layout
         files = {"frames": layout.manifest, "text": layout.text_choice}
-        orderings = [ordered_frames(layout, split) for split in ("train", "validation")]
+        orderings = [frame_orderings(layout, split) for split in ("train", "validation")]
         files |= {path.name: path for found in orderings for path in found.values()}
         return {name: path for name, path in files.items() if path.exists()}
 
@@ -262,14 +262,14 @@ class OrderingStudent(Student):
         return record | {"regulariser": str(self.regulariser), "print_style": str(self.print_share)}
 
     def task(self, model: DepthModel, lr: float) -> Task:
-        train = ordered_frames(self.layout, "train")
+        train = frame_orderings(self.layout, "train")
         before = AveragedDepth(depth_model(*self.source))
         where = (self.layout, list(train), before, self.fingerprint, default_device())
         options = {"resolution": self.image_size, "multiple": model.multiple}
         options |= {"print_share": self.print_share, "seed": self.options.seed}
-        frames = ordered_samples(self.layout, train, starting_depth(*where), **options)
+        frames = frames_with_points(self.layout, train, starting_depth(*where), **options)
         objective = DepthOrdering(model, lr, self.regulariser)
-        held_out = ordered_frames(self.layout, "validation")
+        held_out = frame_orderings(self.layout, "validation")
         validate = ordering_validation(objective.networks["depth"], self.layout, held_out)
         return Task(objective, frames, validate, None)
 

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from comics_depth.cli import run_main
-from comics_depth.data.prepared import ordered_frames, ordered_samples
+from comics_depth.data.prepared import frame_orderings, frames_with_points
 from comics_depth.evaluation.orderings import score_orderings, starting_depth
 from comics_depth.paths import Layout
 from comics_depth.training.devices import default_device
@@ -34,7 +34,7 @@ def main() -> None:
         sys.exit(__doc__)
     layout = Layout(Path(sys.argv[1]), Path(sys.argv[2]))
     draws = int(sys.argv[4]) if len(sys.argv) == 5 else 3
-    names = sorted(ordered_frames(layout, "train"))
+    names = sorted(frame_orderings(layout, "train"))
     print(f"| frames | {' | '.join(KINDS)} | spread |\n|---|---|---|---|---|")
     scores = {0: [score(layout, START)]}
     told(0, scores[0])
@@ -56,9 +56,9 @@ def train(layout: Layout, names: list[str], seed: int) -> Path:
     before = AveragedDepth(depth_model(START))
     depth = starting_depth(layout, names, before, model_fingerprint(START), default_device())
     orderings = {
-        name: path for name, path in ordered_frames(layout, "train").items() if name in names
+        name: path for name, path in frame_orderings(layout, "train").items() if name in names
     }
-    data = ordered_samples(layout, orderings, depth, print_share=0.5, resolution=256, seed=seed)
+    data = frames_with_points(layout, orderings, depth, print_share=0.5, resolution=256, seed=seed)
     epochs = max(1, round(STEPS * BATCH / len(names)))
     options = TrainingOptions(epochs, BATCH, seed, "linear", workers=0)
     fit(DepthOrdering(depth_model(START), 5e-4, regulariser=0.5), data, run, options)
@@ -66,7 +66,7 @@ def train(layout: Layout, names: list[str], seed: int) -> Path:
 
 
 def score(layout: Layout, model: str) -> dict[str, float]:
-    frames = ordered_frames(layout, "validation")
+    frames = frame_orderings(layout, "validation")
     return score_orderings(depth_model(model), layout, frames, default_device())
 
 

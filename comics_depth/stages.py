@@ -80,11 +80,11 @@ def model_files(source: ModelSource) -> list[Path]:
     return [path] if path.is_file() else []
 
 
-def training_orderings(layout: Layout) -> list[Path]:
-    """Depth orderings of training frames; none is known before frames are cropped."""
+def has_training_orderings(layout: Layout) -> bool:
+    """Whether training frames have depth orderings, which is known once frames are cropped."""
     listed = layout.frame_list("train")
     names = read_names(listed, "") if listed.exists() else []
-    return [path for path in map(layout.ordering, names) if path.exists()]
+    return any(layout.ordering(name).exists() for name in names)
 
 
 def list_stages(
@@ -184,10 +184,9 @@ def list_stages(
     printed = [*data, *student_files, layout.photograph_teacher]
     add_run(DEPTH, "printed", "--optimize_lr", *fitted, inputs=printed)
     frames = [layout.manifest, *student_files]
-    orderings = training_orderings(layout)
-    if orderings or preset == "demo":
+    if preset == "demo" or has_training_orderings(layout):
         learnt = [*train("orderings"), *predicted]
-        add_run(DEPTH, "orderings", "--optimize_lr", *learnt, inputs=[*frames, *orderings])
+        add_run(DEPTH, "orderings", "--optimize_lr", *learnt, inputs=frames)
     add_run("baseline.py", "no_batchnorm_trick", *predicted, inputs=frames)
     add_run("baseline.py", "batchnorm_trick", "--train", *predicted, inputs=frames)
     for rule in REFERENCES:

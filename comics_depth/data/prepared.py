@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from comics_depth.data.datasets import Frames
-from comics_depth.data.ordered_frames import OrderedFrames
+from comics_depth.data.frames_with_points import FramesWithPoints
 from comics_depth.data.splits import photograph_split
 from comics_depth.paths import Layout, find_named, names_of, read_manifest, read_names
 from common.errors import UserError
@@ -53,7 +53,7 @@ def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options
     return Frames(names, layout.frame, text_mask=layout.text_map, threshold=threshold, **options)
 
 
-def ordered_frames(layout: Layout, split: str) -> dict[str, Path]:
+def frame_orderings(layout: Layout, split: str) -> dict[str, Path]:
     """Frame -> file of its depth ordering, of the frames of a split that have one. Raises UserError
     if none has."""
     names = frame_names(layout, split)
@@ -66,17 +66,17 @@ def ordered_frames(layout: Layout, split: str) -> dict[str, Path]:
     return found
 
 
-def ordered_samples(
+def frames_with_points(
     layout: Layout, orderings: dict[str, Path], depth: Path, **options
-) -> OrderedFrames:
+) -> FramesWithPoints:
     """Frames with their orderings (frame -> file) and the inverse depth `<depth>/<frame>.png`,
-    their text areas known where the text network has found them; options go to OrderedFrames."""
+    their text areas known where the text network has found them; options go to FramesWithPoints."""
     if layout.text_choice.exists():
         options |= {
             "text_mask": layout.text_map,
             "threshold": read_json(layout.text_choice)["threshold"],
         }
-    return OrderedFrames(
+    return FramesWithPoints(
         list(orderings),
         layout.frame,
         lambda name: depth / f"{name}.png",

@@ -31,8 +31,12 @@ def score_orderings(
             for name, path in orderings.items()
         ]
     )
-    shares = {kind: accuracies(counts[:, at]) for at, kind in enumerate(KINDS)}
-    return {k: float(np.nanmean(found)) for k, found in shares.items() if (found == found).any()}
+    shares = {}
+    for at, kind in enumerate(KINDS):
+        having = counts[counts[:, at].any(axis=1), at]
+        if len(having):
+            shares[kind] = float(accuracies(having).mean())
+    return shares
 
 
 def ordering_validation(

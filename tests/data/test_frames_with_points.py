@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from comics_depth.data.depth_files import write_depth
-from comics_depth.data.ordered_frames import OrderedFrames, crop_with_points, moved
+from comics_depth.data.frames_with_points import FramesWithPoints, crop_with_points, moved
 from comics_depth.data.orderings import Point, write_ordering
 from comics_depth.images import write_image
 from common.errors import UserError
@@ -36,7 +36,7 @@ def folder(tmp_path):
 
 def frames(folder, **options):
     paths = {name: lambda _, name=name: folder / f"{name}.png" for name in ("image", "depth")}
-    return OrderedFrames(
+    return FramesWithPoints(
         ["frame"],
         paths["image"],
         paths["depth"],
@@ -91,7 +91,7 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone(folder):
 
 def test_print_style_is_drawn_as_often_as_asked(folder, monkeypatch):
     drawn = []
-    target = "comics_depth.data.ordered_frames.print_style"
+    target = "comics_depth.data.frames_with_points.print_style"
     monkeypatch.setattr(target, lambda image, rng: drawn.append(1) or image)
     list(samples(folder, 60, print_share=0.0))
     assert not drawn
@@ -112,6 +112,6 @@ def test_crops_keep_points_or_are_the_whole_frame():
 
 def test_frames_of_any_size_make_a_batch_and_none_is_an_error(folder):
     batch = list(samples(folder, 2))
-    assert OrderedFrames.collate(batch) == {"comics": batch}
+    assert FramesWithPoints.collate(batch) == {"comics": batch}
     with pytest.raises(UserError, match="no training frame has a depth ordering"):
-        OrderedFrames([], None, None, None)
+        FramesWithPoints([], None, None, None)

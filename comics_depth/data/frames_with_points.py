@@ -20,7 +20,7 @@ SIZES = (2 / 3, 7 / 6)  # long sides, as shares of the resolution
 FEWEST_POINTS = 4  # that a crop keeps
 
 
-class OrderedFrames(Dataset):
+class FramesWithPoints(Dataset):
     """Frames with points in order of depth and a depth map whose shape is to be kept.
 
     image, depth, text_mask, ordering: functions from a name to a path (text_mask: None where text
