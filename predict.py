@@ -92,10 +92,10 @@ def command_line() -> argparse.ArgumentParser:
     add("-o", "--output", type=Path, required=True, help="folder for the results")
     add(
         "--model",
-        default="default",
+        default="default-comics",
         help=(
-            f"{', '.join(SHIPPED)}, MiDaS, MiDaS_small, DPT_Large, hf:<repo id>, a run "
-            f"(folder, or name below {RUNS}), a checkpoint or TorchScript file (default: default)"
+            f"{', '.join(SHIPPED)}, MiDaS, MiDaS_small, DPT_Large, hf:<repo id>, a run (folder, or "
+            f"name below {RUNS}), a checkpoint or TorchScript file (default: default-comics)"
         ),
     )
     add(

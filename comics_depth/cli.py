@@ -73,6 +73,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "choices": ("l1", "ssi"),
         "help": "l1: in the teacher's units; ssi: scale-and-shift-invariant with gradient matching",
     },
+    "regulariser": {
+        "type": float,
+        "help": "weight of the loss that keeps the depth from before the orderings",
+    },
+    "print_style": {
+        "type": float,
+        "metavar": "SHARE",
+        "help": "share of the training images that are drawn as printed comics (0 to 1)",
+    },
     "rates": {"type": float, "nargs": "+", "help": "learning rates of the sweep"},
     "momentum": {
         "type": float,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from comics_depth.cli import ModelSource, preset_values
 from comics_depth.evaluation.rules import REFERENCES
-from comics_depth.paths import Layout
+from comics_depth.paths import Layout, read_names
 from common.files import file_hash, read_json, write_json
 
 PREPARE = "datasets_preparation.py"
@@ -78,6 +78,13 @@ def model_files(source: ModelSource) -> list[Path]:
 
     path = Path(source.weights or SHIPPED.get(source.name, source.name))
     return [path] if path.is_file() else []
+
+
+def has_training_orderings(layout: Layout) -> bool:
+    """Whether training frames have depth orderings, which is known once frames are cropped."""
+    listed = layout.frame_list("train")
+    names = read_names(listed, "") if listed.exists() else []
+    return any(layout.ordering(name).exists() for name in names)
 
 
 def list_stages(
@@ -174,7 +181,12 @@ def list_stages(
         pairs += [layout.text_choice, without_text, add_text]
         add_run(DEPTH, "add_text", "--optimize_lr", *fitted, inputs=pairs)
         add_run(DEPTH, "add_text_ignoretext", *fitted, inputs=pairs)
+    printed = [*data, *student_files, layout.photograph_teacher]
+    add_run(DEPTH, "printed", "--optimize_lr", *fitted, inputs=printed)
     frames = [layout.manifest, *student_files]
+    if preset == "demo" or has_training_orderings(layout):
+        learnt = [*train("orderings"), *predicted]
+        add_run(DEPTH, "orderings", "--optimize_lr", *learnt, inputs=frames)
     add_run("baseline.py", "no_batchnorm_trick", *predicted, inputs=frames)
     add_run("baseline.py", "batchnorm_trick", "--train", *predicted, inputs=frames)
     for rule in REFERENCES:

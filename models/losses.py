@@ -59,3 +59,28 @@ def scale_and_shift_invariant(
 
 
 DEPTH_LOSSES = {"l1": l1, "ssi": scale_and_shift_invariant}
+
+
+def pairs_in_order(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Indices (K,) of the nearer and (K,) of the farther point of every pair that has an order:
+    points (P, 4) of other object levels, or of the same object and other intra levels. Equal levels
+    mean that nobody can tell."""
+    level, intra = points[:, 0], points[:, 1]
+    between = level[:, None] < level
+    inside = (level[:, None] == level) & (intra[:, None] < intra)
+    nearer, farther = (between | inside).nonzero(as_tuple=True)
+    return nearer, farther
+
+
+def ranking(predicted: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """Mean of softplus(-2 d) over the ordered pairs, d the nearer minus the farther inverse depth
+    in units of the points' mean absolute deviation, so that no scale is learnt (Chen et al. 2016,
+    arXiv:1604.03901, eq. 2, on standardised depth). predicted (H, W), points (P, 4): object level,
+    intra level, x, y in pixels; 0 where no pair has an order."""
+    nearer, farther = pairs_in_order(points)
+    if len(nearer) == 0:
+        return predicted.sum() * 0
+    depth = predicted.float()[points[:, 3], points[:, 2]]
+    centred = depth - depth.median()
+    standardised = centred / centred.abs().mean().clamp_min(1e-6)
+    return functional.softplus(-2 * (standardised[nearer] - standardised[farther])).mean()

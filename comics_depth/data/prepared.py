@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from comics_depth.data.datasets import Frames
+from comics_depth.data.frames_with_points import FramesWithPoints
 from comics_depth.data.splits import photograph_split
-from comics_depth.paths import Layout, needed, read_names
+from comics_depth.paths import Layout, find_named, names_of, needed, read_manifest, read_names
 from common.errors import UserError
 from common.files import read_json
 
@@ -47,6 +48,38 @@ def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options
     command = "`python comics2textareas.py --generate_dcm_without_text_areas`"
     threshold = read_json(needed(layout.text_choice, command))["threshold"]
     return Frames(names, layout.frame, text_mask=layout.text_map, threshold=threshold, **options)
+
+
+def frame_orderings(layout: Layout, split: str) -> dict[str, Path]:
+    """Frame -> file of its depth ordering, of the frames of a split that have one. Raises UserError
+    if none has."""
+    names = frame_names(layout, split)
+    meant = names_of({*read_manifest(layout), *names})
+    files = {name: find_named(layout.orderings, name, (".txt",), meant) for name in names}
+    found = {name: path for name, path in files.items() if path}
+    if not found:
+        due = f"`python datasets_preparation.py --generate_evaluation --split {split}`"
+        raise UserError(f"{layout.orderings}: no {split} frame has an ordering; run first: {due}")
+    return found
+
+
+def frames_with_points(
+    layout: Layout, orderings: dict[str, Path], depth: Path, **options
+) -> FramesWithPoints:
+    """Frames with their orderings (frame -> file) and the inverse depth `<depth>/<frame>.png`,
+    their text areas known where the text network has found them; options go to FramesWithPoints."""
+    if layout.text_choice.exists():
+        options |= {
+            "text_mask": layout.text_map,
+            "threshold": read_json(layout.text_choice)["threshold"],
+        }
+    return FramesWithPoints(
+        list(orderings),
+        layout.frame,
+        lambda name: depth / f"{name}.png",
+        orderings.__getitem__,
+        **options,
+    )
 
 
 def text_free_crops(layout: Layout, **options) -> Frames:

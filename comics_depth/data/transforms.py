@@ -1,9 +1,13 @@
 """Crops and augmentation under which an image and its layers stay together."""
 
+import numpy as np
 import torch
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
+
+from comics_depth.data.print_style import print_style
+from comics_depth.data.tensors import float_tensor, image_array
 
 Sample = dict[str, torch.Tensor | str]
 
@@ -56,6 +60,32 @@ class RandomGamma(v2.Transform):
             if isinstance(value, tv_tensors.Image)
             else value
         )
+
+
+class PrintStyle(torch.nn.Module):
+    """Draws the image of a sample as a printed comic, with the probability `share`; its layers stay
+    as they are."""
+
+    def __init__(self, share: float):
+        super().__init__()
+        self.share = share
+
+    def forward(self, sample: Sample) -> Sample:
+        image = printed(sample["image"][None], self.share)[0]
+        return sample | {"image": tv_tensors.Image(image)}
+
+
+def printed(images: torch.Tensor, share: float) -> torch.Tensor:
+    """Images (N, 3, H, W) in [0, 1], each with the probability `share` drawn as a printed comic; by
+    torch's random numbers."""
+    drawn = []
+    for image in images:
+        if torch.rand(()) < share:
+            rng = np.random.default_rng(int(torch.randint(2**62, ())))
+            pixels = print_style(image_array(image), rng).transpose(2, 0, 1)
+            image = float_tensor(pixels / np.float32(255)).to(image.device)
+        drawn.append(image.as_subclass(torch.Tensor))
+    return torch.stack(drawn)
 
 
 def random_crops(size: int) -> v2.Transform:

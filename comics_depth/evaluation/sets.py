@@ -11,9 +11,14 @@ from common.errors import UserError
 # approach -> the script that predicts, and the rows of the table in their order
 ROWS = {
     "natural2comics": ("cyclegan_natural2comics.py", ("simple", "depth_aware")),
-    "depth_estimator": ("depth_estimator.py", ("simple", "add_text", "add_text_ignoretext")),
+    "depth_estimator": (
+        "depth_estimator.py",
+        ("simple", "add_text", "add_text_ignoretext", "printed", "orderings"),
+    ),
     "baseline": ("baseline.py", ("no_batchnorm_trick", "batchnorm_trick", *REFERENCES)),
 }
+# Most data has no orderings of training frames, so `all` can do without this row.
+OPTIONAL = ("depth_estimator", "orderings")
 
 
 class PredictionSet(NamedTuple):
@@ -47,7 +52,9 @@ def stage_sets(
     baseline = stage_set("baseline", "batchnorm_trick")
     if approach == "all" and not words:
         rows = [(approach, variant) for approach in ROWS for variant in ROWS[approach][1]]
-        return [stage_set(*row) for row in rows], baseline
+        sets = [stage_set(*row) for row in rows]
+        optional = stage_set(*OPTIONAL)
+        return [one for one in sets if one != optional or one.folder.is_dir()], baseline
     if approach == "predictions" and len(words) == 1:
         folder = Path(words[0])
         remedy = "Write one map for each frame, of the frame's size"

@@ -20,7 +20,9 @@ CAPTION = (
     " Without background: the farther point is not on the last level. dB: 10 log10 of the ratio to"
     " {baseline} of inter-objects, 0 = equal; difference to it: paired [95 % interval], p of a"
     " sign-flip test, not adjusted for the number of rows. Ties (inter-objects / intra-object)"
-    " count as not right. No stage here fits or chooses anything on the split test."
+    " count as not right. No stage here fits or chooses anything on the split test;"
+    " depth_estimator_orderings is fitted to orderings of training frames and chosen on those of"
+    " validation."
     " Protocol: {protocol}."
 )
 

@@ -188,6 +188,7 @@ class _Training:
             num_workers=workers,
             drop_last=True,
             generator=order,
+            collate_fn=getattr(self.train, "collate", None),  # samples of different sizes
         )
         return self.accelerator.prepare_data_loader(loader)
 

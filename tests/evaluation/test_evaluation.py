@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,8 @@ RUNS = (
     "depth_estimator_simple",
     "depth_estimator_add_text",
     "depth_estimator_add_text_ignoretext",
+    "depth_estimator_printed",
+    "depth_estimator_orderings",
     "baseline_no_batchnorm_trick",
     "baseline_batchnorm_trick",
     *(f"baseline_{name}" for name in REFERENCES),
@@ -84,8 +87,8 @@ def random_points(rng: np.random.Generator) -> list[Point]:
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    """Three validation and two test frames with orderings (one more has none), predictions of all
-    ten rows."""
+    """Three validation and two test frames with orderings (one more has none), predictions of every
+    row."""
     layout, rng = Layout(tmp_path / "data", tmp_path / "runs"), np.random.default_rng(0)
     frames = {"validation": ["a_1", "a_2", "sub/b_1"], "test": ["c_1", "c_2"]}
     manifest = {}
@@ -136,7 +139,7 @@ def test_the_whole_table(layout, tmp_path):
     assert float(line["inter_objects_compared_p"]) == inter["compared"]["p"]
     with (layout.results / "per_image.csv").open() as file:
         images = list(csv.DictReader(file))
-    assert len(images) == 10 * 5
+    assert len(images) == len(RUNS) * 5
     right = [
         int(image["inter_objects_right"])
         for image in images
@@ -161,10 +164,21 @@ def test_one_run_its_alias_and_one_split(layout, tmp_path):
     assert not layout.results.exists()
 
 
+def test_without_orderings_of_training_frames_the_table_lacks_their_row_only(layout):
+    shutil.rmtree(layout.predictions("depth_estimator_orderings"))
+    told = evaluation("all", *roots(layout)).stdout
+    assert all((f"| {run} |" in told) == (run != "depth_estimator_orderings") for run in RUNS)
+    shutil.rmtree(layout.predictions("depth_estimator_printed"))
+    assert (
+        "depth_estimator_printed: no prediction" in evaluation("all", *roots(layout), code=2).stderr
+    )
+
+
 def test_dry_run_needs_and_writes_nothing(tmp_path):
     empty = Layout(tmp_path / "data", tmp_path / "runs")
     done = evaluation("all", *roots(empty), "--dry-run")
-    assert all(run in done.stdout for run in RUNS) and str(empty.results) in done.stdout
+    assert all((run in done.stdout) == (run != "depth_estimator_orderings") for run in RUNS)
+    assert str(empty.results) in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,16 +1,27 @@
 """What the variants optimise: losses by hand, who learns from which of them, and what the networks
 are shown."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from models.cyclegan import ResnetGenerator
 from models.depth_model import DepthModel
-from models.losses import _standardised, discriminator_loss, l1, lsgan, scale_and_shift_invariant
+from models.losses import (
+    _standardised,
+    discriminator_loss,
+    l1,
+    lsgan,
+    pairs_in_order,
+    ranking,
+    scale_and_shift_invariant,
+)
 from models.objectives import (
     AddText,
     CycleGAN,
+    DepthOrdering,
     DepthTraining,
     ImagePool,
     TextAreas,
@@ -475,6 +486,17 @@ def test_the_student_sees_photographs_comics_or_comics_with_text():
     assert torch.equal(recorder.seen[:, :3], comics)
 
 
+def test_what_the_student_learns_from_is_augmented_and_not_what_measures_it():
+    shown = []
+    objective = DepthTraining(tiny_depth(), 1e-3, "l1", augment=lambda i: shown.append(i) or 0 * i)
+    batch = batch_of()
+    measured = float(objective.measure(batch)[0].detach())
+    assert not shown
+    ((_, losses),) = objective.steps(batch)
+    assert torch.equal(shown[0], batch["natural"]["image"])
+    assert float(losses["loss"].detach()) != measured
+
+
 def test_only_the_student_learns():
     translator, adder = ResnetGenerator(3, 2, 1), ResnetGenerator(7, 2, 1)
     objective = depth_training(translator=translator, text_adder=adder)
@@ -483,3 +505,84 @@ def test_only_the_student_learns():
     assert unchanged(translator, before[0]) and unchanged(adder, before[1])
     assert not unchanged(objective.networks["depth"], student)
     assert list(objective.optimizers) == ["depth"]
+
+
+# Orderings
+def test_pairs_in_order_leave_out_ties():
+    points = torch.tensor([[1, 1, 0, 0], [1, 2, 1, 0], [2, 1, 2, 0], [2, 1, 3, 0]])
+    nearer, farther = pairs_in_order(points)
+    found = set(zip(nearer.tolist(), farther.tolist(), strict=True))
+    assert found == {(0, 1), (0, 2), (0, 3), (1, 2), (1, 3)}
+
+
+def test_ranking_by_hand():
+    depth = torch.tensor([[5.0, 1.0], [3.0, 9.0]])
+    # depths 5, 1, 3 at x, y: median 3, mean absolute deviation 4 / 3, so 1.5, -1.5 and 0
+    points = torch.tensor([[1, 1, 0, 0], [2, 1, 1, 0], [3, 1, 0, 1]])
+    right, wrong = (math.log1p(math.exp(-2 * d)) for d in (3.0, -1.5))
+    also = math.log1p(math.exp(-2 * 1.5))
+    assert float(ranking(depth, points)) == pytest.approx((right + also + wrong) / 3)
+
+
+def test_ranking_knows_no_scale_and_needs_a_pair():
+    depth = torch.rand(8, 8, requires_grad=True)
+    points = torch.tensor([[1, 1, 0, 0], [2, 1, 5, 2], [2, 2, 7, 7], [3, 1, 3, 3]])
+    moved = ranking(7 * depth - 2, points)
+    assert moved.item() == pytest.approx(ranking(depth, points).item())
+    same = torch.tensor([[1, 1, 0, 0], [1, 1, 5, 2]])
+    loss = ranking(depth, same)
+    loss.backward()
+    assert loss.item() == 0 and depth.grad.abs().sum() == 0
+
+
+def ordered_batch():
+    """Two frames of other sizes: left is near, right is far, above and below cannot tell."""
+    frames = []
+    for height, width in ((32, 64), (64, 32)):
+        points = [[1, 1, 2, 5], [1, 1, 3, height - 3], [2, 1, width - 4, 9], [2, 2, width - 2, 20]]
+        frames.append(
+            {
+                "image": torch.rand(3, height, width),
+                "depth": torch.rand(1, height, width),
+                "valid": torch.ones(1, height, width),
+                "points": torch.tensor(points),
+            }
+        )
+    return {"comics": frames}
+
+
+def test_orderings_are_learnt():
+    objective = DepthOrdering(tiny_depth(), 1e-2, regulariser=0.1)
+    batch, losses = ordered_batch(), []
+    for _ in range(60):
+        ((name, terms),) = objective.steps(batch)
+        losses.append(float(terms["order"].detach()))
+        assert step(objective, (name, terms))[0] == "student"
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_running_mean_follows_the_student_and_its_age_is_part_of_the_state():
+    objective = DepthOrdering(tiny_depth(), 1e-2, regulariser=0)
+    weight = objective.networks["student"].network.convolution.weight
+    mean = objective.networks["depth"].network.convolution.weight
+    start = weight.detach().clone()
+    step(objective, next(objective.steps(ordered_batch())))
+    assert torch.equal(mean, start) and not torch.equal(weight, start)
+    next(objective.steps(ordered_batch()))  # kept: 2 of 21 parts
+    assert torch.allclose(mean, start + (weight - start) * 19 / 21, atol=1e-6)
+    again = DepthOrdering(tiny_depth(), 1e-2, regulariser=0)
+    again.load_state(objective.state())
+    assert again.stepped == objective.stepped == 2
+
+
+def test_text_has_no_shape_to_keep():
+    objective, batch = DepthOrdering(tiny_depth(), 1e-3, regulariser=1), ordered_batch()
+    for frame in batch["comics"]:
+        frame["valid"][:, :16] = 0
+    first = next(objective.steps(batch))[1]["shape"]
+    for frame in batch["comics"]:
+        frame["depth"][:, :14] += 30 * torch.rand_like(frame["depth"][:, :14])
+    assert float(next(objective.steps(batch))[1]["shape"]) == pytest.approx(float(first))
+    for frame in batch["comics"]:
+        frame["depth"][:, 20] += 30
+    assert float(next(objective.steps(batch))[1]["shape"]) > float(first)

@@ -34,6 +34,7 @@ PREPARE, TEXT, DEPTH = "datasets_preparation.py", "comics2textareas.py", "depth_
 TRANSLATE, BASELINE, EVALUATE = "cyclegan_natural2comics.py", "baseline.py", "evaluation.py"
 TRAIN, GENERATE = "--train", "--generate_depth_images"
 SMALL = ["--image-size", "32", "--batch-size", "2", "--epochs", "1"]
+ORDER = ["--rates", "1e-4", "1e-3", "--image-size", "64", "--batch-size", "2", "--epochs", "2"]
 GAN = [*SMALL, "--features", "2", "--blocks", "1"]
 RULES = ("lower_is_nearer", "centre_is_nearer", "chance")
 RUNS = [
@@ -42,6 +43,8 @@ RUNS = [
     "depth_estimator_simple",
     "depth_estimator_add_text",
     "depth_estimator_add_text_ignoretext",
+    "depth_estimator_printed",
+    "depth_estimator_orderings",
     "baseline_no_batchnorm_trick",
     "baseline_batchnorm_trick",
     *(f"baseline_{rule}" for rule in RULES),
@@ -66,6 +69,8 @@ STAGES = {
     "predict": (DEPTH, "simple", GENERATE, "--floats"),
     "fit text": (DEPTH, "add_text", "--optimize_lr", TRAIN, GENERATE, "--rates", "1e-4", *SMALL),
     "fit around text": (DEPTH, "add_text_ignoretext", TRAIN, GENERATE, *SMALL),
+    "fit printed": (DEPTH, "printed", "--optimize_lr", TRAIN, GENERATE, "--rates", "1e-4", *SMALL),
+    "fit orderings": (DEPTH, "orderings", "--optimize_lr", TRAIN, GENERATE, *ORDER),
     "as it is": (BASELINE, "no_batchnorm_trick", GENERATE),
     "batchnorm": (BASELINE, "batchnorm_trick", TRAIN, GENERATE),
     **{rule: (BASELINE, rule, GENERATE) for rule in RULES},
@@ -354,7 +359,8 @@ def test_translations_are_trained_with_samples(world):
     }.items():
         run = layout.run(f"natural2comics_{variant}")
         assert [record["epoch"] for record in read_metrics(run)] == [1]
-        assert read_image(run / "samples/epoch_0001.jpg").shape == (4 * 32, columns * 32, 3)
+        shape = read_image(run / "samples/epoch_0001.jpg").shape
+        assert shape == (4 * 32 + 18, columns * 32, 3)  # below the titles
         architectures[variant] = torch.load(run / "last.pt", weights_only=True)["architecture"]
     assert architectures["simple"] == architectures["without_text"]
     assert architectures["depth_aware"]["natural_discriminator"]["in_channels"] == 4
@@ -383,6 +389,34 @@ def test_the_sweep_chooses_the_rate_that_train_takes(world):
         "teacher",
         "network.json",
     } <= set(around["inputs"])
+
+
+def test_orderings_of_training_frames_are_learnt_and_those_of_validation_choose(world):
+    layout, said, _ = world
+    run = layout.run("depth_estimator_orderings")
+    records, config = read_metrics(run), read_json(run / "config.json")
+    assert [set(r) >= {"student/order", "student/shape", "val_loss"} for r in records] == [True] * 2
+    best = torch.load(run / "best.pt", weights_only=True)
+    losses = [record["val_loss"] for record in records]
+    assert best["epoch"] == 1 + int(np.argmin(losses)) and set(best["networks"]) == {
+        "depth",
+        "student",
+    }
+    assert all(r["val_loss"] == pytest.approx(1 - r["val_inter_objects"]) for r in records)
+    used = {path.stem for path in layout.starting_depth.glob("*.png")}
+    assert used == set(read_names(layout.frame_list("train"), ""))
+    hashed = {
+        f"{name}.txt" for split in SPLITS for name in read_names(layout.frame_list(split), "")
+    }
+    tested = {f"{name}.txt" for name in read_names(layout.frame_list("test"), "")}
+    assert set(config["inputs"]) & hashed == hashed - tested
+    assert config["options"]["print_style"] == 0.7 and config["options"]["regulariser"] == 0.5
+    assert "chosen by --optimize_lr of orderings" in said["fit orderings"]
+
+
+def test_printed_photographs_need_no_translation(world):
+    inputs = read_json(world[0].run("depth_estimator_printed") / "config.json")["inputs"]
+    assert "teacher" in inputs and not {"translator", "text_adder"} & set(inputs)
 
 
 def test_every_run_predicts_every_validation_and_test_frame(world):

@@ -531,6 +531,21 @@ def test_an_error_of_a_data_worker_is_one_line(tmp_path, capsys):
     assert capsys.readouterr().err == "error: stopped\n"
 
 
+def test_data_may_say_how_its_samples_make_a_batch(tmp_path):
+    seen = []
+
+    class Uneven(Points):
+        @staticmethod
+        def collate(samples):
+            seen.append(len(samples))
+            return torch.utils.data.default_collate(samples)
+
+    train(tmp_path / "own", data=Uneven(4), epochs=1, batch_size=2)
+    train(tmp_path / "default", data=Points(4), epochs=1, batch_size=2)
+    assert seen == [2, 2]
+    assert same(checkpoint(tmp_path / "own"), checkpoint(tmp_path / "default"))
+
+
 def test_a_batch_is_never_larger_than_the_data(tmp_path):
     objective = TextAreas(2, 1e-3)
 

@@ -1,0 +1,66 @@
+"""Depth models against orderings, and the depth from before."""
+
+import numpy as np
+import pytest
+import torch
+
+from comics_depth.data.depth_files import read_depth
+from comics_depth.data.orderings import Point, write_ordering
+from comics_depth.evaluation.orderings import ordering_validation, score_orderings, starting_depth
+from comics_depth.images import write_image
+from comics_depth.paths import Layout
+
+CPU = torch.device("cpu")
+
+
+class RedIsNear(torch.nn.Module):
+    def forward(self, images):
+        return images[:, 0]
+
+
+class BlueIsNear(torch.nn.Module):
+    def forward(self, images):
+        return images[:, 2]
+
+
+@pytest.fixture
+def layout(tmp_path):
+    """Frames that grow red to the right and blue to the left; near is right, but for one point of
+    the first frame."""
+    layout = Layout(tmp_path / "data", tmp_path / "runs")
+    ramp = np.linspace(0, 255, 40, dtype=np.uint8)
+    image = np.zeros((30, 40, 3), np.uint8)
+    image[..., 0], image[..., 2] = ramp, ramp[::-1]
+    points = [Point(1, 1, 38, 5), Point(2, 1, 20, 5), Point(3, 1, 2, 5)]
+    for name, wrong in (("a", [Point(4, 1, 30, 5)]), ("b", [])):
+        write_image(layout.frame(name), image)
+        write_ordering(layout.ordering(name), [*points, *wrong])
+    return layout
+
+
+def orderings(layout):
+    return {name: layout.ordering(name) for name in ("a", "b")}
+
+
+def test_scores_are_means_over_frames(layout):
+    scores = score_orderings(RedIsNear(), layout, orderings(layout), CPU)
+    assert scores["inter_objects"] == pytest.approx((4 / 6 + 1) / 2)
+    assert "intra_object" not in scores  # no frame has such a pair
+
+
+def test_the_loss_to_choose_by_is_the_share_of_wrong_pairs(layout):
+    validate = ordering_validation(BlueIsNear(), layout, orderings(layout))
+    record = validate(CPU)
+    assert record["val_loss"] == pytest.approx(1 - (2 / 6 + 0) / 2)
+    assert record["val_inter_objects"] == pytest.approx(1 - record["val_loss"])
+
+
+def test_depth_from_before_is_made_once_for_each_model(layout):
+    folder = starting_depth(layout, ["a"], RedIsNear(), "red", CPU)
+    first = read_depth(folder / "a.png")
+    assert first[0, -1] > first[0, 0]
+    starting_depth(layout, ["a", "b"], BlueIsNear(), "red", CPU)
+    assert np.array_equal(read_depth(folder / "a.png"), first)  # kept
+    starting_depth(layout, ["a"], BlueIsNear(), "blue", CPU)
+    assert read_depth(folder / "a.png")[0, -1] < first[0, -1]
+    assert not (folder / "b.png").exists()
