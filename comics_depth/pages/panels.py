@@ -1,34 +1,50 @@
 """The panels (frames) of a comics page, found from its gutters: no network, no training."""
 
-from itertools import combinations
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy.ndimage import minimum_filter1d
+from skimage.measure import label, regionprops
 
 from comics_depth.data.annotations import Box
 
-# pixels of the shorter side of the copy on which gutters are looked for; thinner ones vanish below
-# it
-WORK_SIDE = 700
-# largest difference of a channel (0 to 255) from the gutter colour: JPEG noise, not a pale sky
-NEAR = 26
+WORK_SIDE = 640  # pixels of the shorter side of the copy on which gutters are looked for
+NEAR = 26  # largest difference of a channel (0 to 255) from the gutter colour: JPEG noise, grain
 STRIP = 2.5  # height over width of a page that is read as a webtoon strip
 # Shares of the shorter side of the page, or of a band of a strip
-SPECK, THIN, LONG, LETTER = (
-    0.06,
-    0.05,
-    0.15,
-    0.02,
-)  # least panel; widest gutter; least gutter shut in; letter spacing
-SMALL = 0.03  # share of the page below which only a whole rectangle is a panel
-# share of its (turned) bounding rectangle that a panel fills which nothing has bitten into
-COMPLETE = 0.93
-# share of a cut that must be gutter already: the rest is the balloon or figure that bridges it
-CUT = 0.5
-SLANTS = np.linspace(
-    -0.5, 0.5, 101
-)  # pixels across per pixel along; the step moves the end of a panel by 1 %
+LEAST = 0.09  # side of a panel
+THIN = 0.05  # widest gutter
+LETTER = 0.05  # largest mark inside a balloon that does not hide its paper
+# Shares of the length of a line
+ONE_SIDED = 0.9  # paper, less that of the frame on one side
+CUT = 0.6  # gutter, less the paper beside it: the rest is the balloon or figure that bridges it
+BLANK = 0.01  # what may be drawn of a margin
+INK = 0.2  # what is drawn of a row where a panel begins
+SLANTS = np.r_[
+    np.linspace(-0.5, -0.06, 16), np.linspace(-0.04, 0.04, 17), np.linspace(0.06, 0.5, 16)
+]
+
+
+class Maps(NamedTuple):
+    """Boolean (H, W) each. paper: of the gutter colour; gutter and wide: thin
+    and other paper, with the letters on it."""
+
+    paper: np.ndarray
+    gutter: np.ndarray
+    wide: np.ndarray
+
+    def at(self, part: tuple[slice, slice]) -> "Maps":
+        return Maps(*(values[part] for values in self))
+
+
+class Line(NamedTuple):
+    """x = at + slant * y, or with x and y exchanged if it is not `steep`."""
+
+    score: float
+    slant: float
+    at: float
+    steep: bool
 
 
 def find_panels(page: np.ndarray) -> list[Box]:
@@ -36,9 +52,9 @@ def find_panels(page: np.ndarray) -> list[Box]:
     3), in reading order: rows from the top, left to right; the whole page as one box where no
     gutter is found.
 
-    Boxes of panels beside a slanted gutter overlap, an inset lies inside the box of its panel,
-    unframed small drawings, lettering and page numbers are left out. Raises ValueError if `page` is
-    no such array."""
+    The recursive X-Y cut of Nagy & Seth (1984), with slanted lines too. Boxes of panels beside a
+    slanted gutter overlap, an inset lies inside the box of its panel. Raises ValueError if `page`
+    is no such array."""
     if page.ndim != 3 or page.shape[2] != 3 or page.dtype != np.uint8 or not page.size:
         raise ValueError(f"expected RGB uint8 (H, W, 3), found {page.dtype} {page.shape}")
     boxes = [
@@ -50,22 +66,17 @@ def find_panels(page: np.ndarray) -> list[Box]:
 
 
 def _bands(page: np.ndarray) -> list[tuple[int, int]]:
-    """Rows (top, bottom) of a page to be looked at by themselves: all, or for a webtoon strip what
-    lies between rows of one flat colour, since such a strip changes its gutter colour on the way
-    and is too long to be looked at at once."""
+    """Rows (top, bottom) to be looked at by themselves: all, or of a webtoon strip, which changes
+    its gutter colour on the way, what lies between rows of one flat colour."""
     height, width = page.shape[:2]
     if height < STRIP * width:
         return [(0, height)]
-    columns = cv2.resize(page, (min(width, 64), height), interpolation=cv2.INTER_AREA).reshape(
-        height, -1, 3
-    )
-    spread = columns.max(axis=1).astype(int) - columns.min(axis=1)
-    busy = (spread.max(axis=1) > NEAR / 2).astype(np.uint8)[:, None]
-    busy = cv2.morphologyEx(
-        busy, cv2.MORPH_CLOSE, np.ones((max(int(0.02 * width), 1), 1), np.uint8)
-    )
-    edges = np.flatnonzero(np.diff(busy[:, 0], prepend=0, append=0)).reshape(-1, 2)
-    return [(int(top), int(bottom)) for top, bottom in edges if bottom - top > 2 * SPECK * width]
+    columns = cv2.resize(page, (min(width, 64), height), interpolation=cv2.INTER_AREA)
+    busy = np.ptp(columns.reshape(height, -1, 3), axis=1).max(axis=1) > NEAR / 2
+    column = busy.astype(np.uint8)[:, None]
+    column = cv2.morphologyEx(column, cv2.MORPH_CLOSE, np.ones((max(width // 50, 1), 1), np.uint8))
+    edges = np.flatnonzero(np.diff(column[:, 0], prepend=0, append=0)).reshape(-1, 2)
+    return [(int(top), int(end)) for top, end in edges if end - top > 2 * THIN * width]
 
 
 def _panels_of_band(page: np.ndarray) -> list[Box]:
@@ -73,287 +84,192 @@ def _panels_of_band(page: np.ndarray) -> list[Box]:
     height, width = page.shape[:2]
     scale = min(1, WORK_SIDE / min(height, width))
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    small = cv2.medianBlur(cv2.resize(page, size, interpolation=cv2.INTER_AREA), 3)
+    small = cv2.resize(page, size, interpolation=cv2.INTER_AREA)
+    side = min(size)
+    page_block = np.ones(size[::-1], bool)
+    best_score = 0.0
     for colour in _gutter_colours(small):
-        background, speck = _background(small, colour), SPECK * min(size)
-        regions = [
-            part
-            for region in _regions(~background, speck)
-            for part in _cut(region, background, speck)
-        ]
-        boxes = _boxes(_merge(regions, background, speck), background, speck)
-        if boxes:
-            ratio = np.array([width / size[0], height / size[1]] * 2)
-            return [tuple(np.round(box * ratio).astype(int).tolist()) for box in boxes]
-    return [(0, 0, width, height)]
+        maps = _maps(small, colour)
+        part = _drawn(page_block, maps.paper)
+        if page_block[part].size:
+            score = _lines(page_block[part], maps.at(part), side)[0].score
+            if score > best_score:
+                best_score, best_maps = score, maps
+    if best_score < CUT:
+        return [(0, 0, width, height)]
+    rim = _rim(side)
+    boxes = []
+    for box in _cut(page_block, best_maps, np.zeros(2, int), side):
+        start = np.where(box[:2] <= rim, 0, box[:2] / size)
+        end = np.where(box[2:] >= np.array(size) - rim, 1, box[2:] / size)
+        corners = np.r_[start, end] * [width, height, width, height]
+        boxes.append(tuple(np.round(corners).astype(int).tolist()))
+    return boxes
+
+
+def _rim(side: int) -> int:
+    """Pixels at the border of a page that count as paper: scanners leave dark edges."""
+    return side // 100 + 1
 
 
 def _gutter_colours(page: np.ndarray) -> list[np.ndarray]:
-    """Colours (3,) that the gutters may have, the likeliest first: the commonest at the page border
-    and the commonest flat one of the whole page (gutters of a full-bleed page)."""
-    rim = max(min(page.shape[:2]) // 100, 1)
-    border = np.concatenate(
-        [part.reshape(-1, 3) for part in (page[:rim], page[-rim:], page[:, :rim], page[:, -rim:])]
-    )
-    change = cv2.morphologyEx(page, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
-    flat = page[cv2.inRange(change, (0, 0, 0), (NEAR // 2,) * 3) > 0][::7]
-    colours = []
-    for pixels in (border, flat):
-        if len(pixels):
-            commonest = (
-                np.bincount((pixels >> 4) @ np.array([256, 16, 1])).argmax() >> np.array([8, 4, 0])
-                & 15
-            )
-            near = np.abs(pixels - (16 * commonest + 8)).max(axis=1) <= 12
-            colours.append(np.median(pixels[near], axis=0))
+    """Colours (3,) that the gutters may have: the commonest at the page border, and the three
+    commonest flat ones of the whole page, since a full-bleed page has none of it at its border."""
+    rim = _rim(min(page.shape[:2]))
+    sides = (page[:rim], page[-rim:], page[:, :rim], page[:, -rim:])
+    change = cv2.morphologyEx(page, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    flat = page[cv2.inRange(change, (0, 0, 0), (NEAR,) * 3) > 0][::7]
+    colours: list[np.ndarray] = []
+    for pixels in (np.concatenate([part.reshape(-1, 3) for part in sides]), flat, flat, flat):
+        new = np.ones(len(pixels), bool)
+        for colour in colours:
+            new &= np.abs(pixels - colour).max(axis=1) > NEAR
+        if new.any():
+            bins, counts = np.unique(pixels[new] >> 4, axis=0, return_counts=True)
+            centre = 16.0 * bins[counts.argmax()] + 8
+            near = np.abs(pixels - centre).max(axis=1) <= 12
+            colours.append(np.median(pixels[near & new], axis=0))
     return colours
 
 
-def _background(page: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Boolean (H, W): pixels of the gutter colour that are connected to the page border (flood
-    fill; connected components as in Rosenfeld & Pfaltz 1966), and thin closed gutters: around
-    insets, or shut in by balloons."""
-    near = cv2.inRange(page, np.maximum(colour - NEAR, 0), np.minimum(colour + NEAR, 255))
-    near = cv2.morphologyEx(
-        near, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
-    )  # gaps of a frame line let nothing in
-    side = min(near.shape)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=4)
-    joined = np.zeros(len(stats), bool)
-    joined[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = (
-        True  # label 0 is no gutter
-    )
-    for label in np.flatnonzero(~joined & (stats[:, 2:4].max(axis=1) > LONG * side)):
-        x, y, w, h, _ = stats[label]
-        island = np.pad((labels[y : y + h, x : x + w] == label).astype(np.uint8), 1)
-        joined[label] = 2 * cv2.distanceTransform(island, cv2.DIST_L1, 3).max() <= THIN * side
-    joined[0] = False
-    return joined[labels]
+def _maps(page: np.ndarray, colour: np.ndarray) -> Maps:
+    """What is paper of this colour, which may change slowly over the page as on old prints."""
+    side = min(page.shape[:2])
+    around = (max(side // 6, 1),) * 2
+    near = cv2.inRange(page, np.clip(colour - 1.5 * NEAR, 0, 255), colour + 1.5 * NEAR)
+    weight = cv2.blur(near / np.float32(255), around)[..., None] + 0.02
+    sums = cv2.blur(cv2.bitwise_and(page, page, mask=near).astype(np.float32), around)
+    local = ((sums + 0.02 * colour) / weight).astype(np.uint8)
+    paper = cv2.inRange(cv2.absdiff(page, local), (0, 0, 0), (NEAR,) * 3) > 0
+    rim = _rim(side)
+    inner = np.zeros_like(paper)
+    inner[rim:-rim, rim:-rim] = True
+    paper |= ~inner
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~paper).astype(np.uint8))
+    marks = stats[:, 2:4].max(axis=1) < LETTER * side
+    marks[0] = True
+    thick = max(int(THIN * side), 1)
+    blank = np.pad(marks[labels].astype(np.uint8), thick, constant_values=1)
+    wide = cv2.morphologyEx(blank, cv2.MORPH_OPEN, np.ones((thick, thick), np.uint8))
+    inner = np.s_[thick:-thick, thick:-thick]
+    return Maps(paper, (blank & ~wide)[inner] > 0, wide[inner] > 0)
 
 
-class Region(NamedTuple):
-    """Connected pixels that are no background: `mask`, boolean (h, w), lies at (x, y) of the
-    page."""
-
-    mask: np.ndarray
-    x: int
-    y: int
-
-    def behind(self, background: np.ndarray) -> np.ndarray:
-        """The part of a map of the page, (H, W), that lies under the mask."""
-        return background[
-            self.y : self.y + self.mask.shape[0], self.x : self.x + self.mask.shape[1]
-        ]
-
-
-def _regions(mask: np.ndarray, speck: float, x: int = 0, y: int = 0) -> list[Region]:
-    """Connected regions of a boolean mask at (x, y) of the page, after an opening that takes
-    balloon tails and letters away; those with a side below `speck` pixels are dropped."""
-    width = max(int(speck / 3), 1)
-    mask = cv2.morphologyEx(
-        mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((width, width), np.uint8)
-    )
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
-    return [
-        Region(labels[top : top + h, left : left + w] == label, x + int(left), y + int(top))
-        for label, (left, top, w, h, _) in enumerate(stats)
-        if label and min(w, h) >= speck
-    ]
+def _drawn(block: np.ndarray, paper: np.ndarray, reach: int | None = None) -> tuple[slice, slice]:
+    """The rows and columns of a block between its first and last drawn ones; blank margins may be
+    as wide as they like, others, of a drawing without a frame, at most `reach` pixels."""
+    part = []
+    for axis in (1, 0):
+        total = block.sum(axis=axis)
+        share = (block & ~paper).sum(axis=axis) / np.maximum(total, 1)
+        inside = np.flatnonzero(total > 0.1 * total.max())
+        drawn = np.flatnonzero((share > INK) & (total > 0.1 * total.max()))
+        if not len(drawn):
+            return slice(0, 0), slice(0, 0)
+        first, last, start, end = drawn[0], drawn[-1], inside[0], inside[-1]
+        if reach is not None and first - start > reach and share[start:first].mean() > BLANK:
+            first = start
+        if reach is not None and end - last > reach and share[last + 1 : end + 1].mean() > BLANK:
+            last = end
+        part.append(slice(int(first), int(last) + 1))
+    return part[0], part[1]
 
 
-def _cut(region: Region, background: np.ndarray, speck: float) -> list[Region]:
-    """The region cut in two, again and again, along the line that runs most in the background: the
-    recursive X-Y cut of Nagy & Seth (1984), with slanted lines too, since balloons and figures join
-    panels across gutters of any slant."""
-    for side in _gutter_lines(_hull(region.mask)[1], region.behind(background), speck):
-        halves = [_regions(region.mask & half, speck, region.x, region.y) for half in (side, ~side)]
-        if all(halves):
-            return [
-                part for half in halves for piece in half for part in _cut(piece, background, speck)
-            ]
-    return [region]
-
-
-def _merge(regions: list[Region], background: np.ndarray, speck: float) -> list[Region]:
-    """Regions, those joined that fill a rectangle together, though not alone, and have no gutter
-    between them: a balloon or sky of the gutter's colour, open to the gutter, has split their
-    panel."""
-    regions = sorted(regions, key=lambda region: -region.mask.sum())
-    fills = [_hull(region.mask)[0] for region in regions]
-    for i, j in combinations(range(len(regions)), 2):
-        if min(fills[i], fills[j]) > COMPLETE:
-            continue
-        pair = regions[i], regions[j]
-        x, y = min(one.x for one in pair), min(one.y for one in pair)
-        bottom, right = (
-            max(one.y + one.mask.shape[0] for one in pair),
-            max(one.x + one.mask.shape[1] for one in pair),
-        )
-        both = Region(np.zeros((bottom - y, right - x), bool), x, y)
-        for mask, left, top in pair:
-            both.mask[top - y : top - y + mask.shape[0], left - x : left - x + mask.shape[1]] |= (
-                mask
-            )
-        fill, hull = _hull(both.mask)
-        if (
-            hull.mean() > COMPLETE
-            and fill > 0.6
-            and not _gutter_lines(hull, both.behind(background), speck, CUT / 2)
-        ):
-            return _merge(
-                [both, *(one for k, one in enumerate(regions) if k not in (i, j))],
-                background,
-                speck,
-            )
-    return regions
-
-
-def _hull(mask: np.ndarray) -> tuple[float, np.ndarray]:
-    """(share of its turned bounding rectangle that a mask fills, holes apart; its convex hull,
-    boolean (h, w))."""
-    outlines, _ = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
-    corners = cv2.convexHull(np.concatenate(outlines))
-    sides = cv2.minAreaRect(corners)[1]
-    area = sum(cv2.contourArea(outline) for outline in outlines)
-    return (
-        area / max(sides[0] * sides[1], 1),
-        cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), corners, 1) > 0,
-    )
-
-
-def _gutter_lines(
-    hull: np.ndarray, background: np.ndarray, speck: float, least: float = CUT
+def _cut(
+    block: np.ndarray, maps: Maps, corner: np.ndarray, side: int, reach: int | None = None
 ) -> list[np.ndarray]:
-    """The best steep and the best flat line through the hull of those that run in thin background
-    for the share `least` of their length, the better one first; each as a boolean map like `hull`,
-    true on one side."""
-    gutter = (hull & background).astype(np.uint8)
-    letters, wide = (
-        np.ones((max(int(share / SPECK * speck), 1),) * 2, np.uint8) for share in (LETTER, THIN)
-    )
-    rim = len(
-        wide
-    )  # a white balloon or sky that is open to the gutter is no gutter, with letters or without
-    filled = cv2.morphologyEx(np.pad(gutter, rim), cv2.MORPH_CLOSE, letters)
-    gutter &= 1 - cv2.morphologyEx(filled, cv2.MORPH_OPEN, wide)[rim:-rim, rim:-rim]
-    if gutter.sum() < 0.005 * hull.sum():
+    """Boxes (4,) of the panels in a block, boolean (h, w), at `corner` (x, y) of the page: cut in
+    two, again and again, along the line that runs most in a gutter."""
+    part = _drawn(block, maps.paper, reach)
+    block, maps = block[part], maps.at(part)
+    if min(block.shape) < LEAST * side:
         return []
-    lines = [
-        (*_line(part, of, int(speck / 4)), part is gutter)
-        for part, of in ((gutter, hull), (gutter.T, hull.T))
-    ]
-    rows, columns = np.indices(hull.shape, dtype=np.float32)
-    return [
-        columns - slant * rows > at if steep else rows - slant * columns > at
-        for share, slant, at, steep in sorted(lines, key=lambda line: -line[0])
-        if share >= least
-    ]
+    corner = corner + [part[1].start, part[0].start]
+    rows, columns = np.indices(block.shape)
+    for line in _lines(block, maps, side):
+        if line.score < CUT:
+            break
+        along, across = (rows, columns) if line.steep else (columns, rows)
+        first = across - line.slant * along < line.at
+        halves = [
+            _cut(block & half, maps, corner, side, int(THIN * side)) for half in (first, ~first)
+        ]
+        if all(halves):
+            return halves[0] + halves[1]
+    drawn = ~maps.paper
+    edges = (np.s_[:3], np.s_[-3:], np.s_[:, :3], np.s_[:, -3:])
+    if drawn.mean() < 0.1 and sum(drawn[edge].mean() > 0.5 for edge in edges) < 3:
+        return []
+    boxes = [np.array([0, 0, *block.shape[::-1]])]
+    for region in regionprops(label(~maps.gutter, connectivity=1)):
+        y1, x1, y2, x2 = region.bbox
+        inside = min(x1, y1) > 0 and x2 < block.shape[1] and y2 < block.shape[0]
+        if inside and min(y2 - y1, x2 - x1) >= LEAST * side and region.extent > 0.9:
+            boxes.append(np.array([x1, y1, x2, y2]))  # an inset
+    return [box + np.tile(corner, 2) for box in boxes]
 
 
-def _line(gutter: np.ndarray, hull: np.ndarray, margin: int) -> tuple[float, float, float]:
-    """(share, slant, at) of the line x = at + slant * y that has the largest share of gutter pixels
-    among its pixels inside the hull; lines that cross little of the hull or run within `margin`
-    pixels of its ends do not count."""
-    height, width = hull.shape
-    step = height // 60 + 1  # every so many rows are enough
-    (y, x), (hull_y, hull_x) = (np.nonzero(part[::step]) for part in (gutter, hull))
-    best = (0.0, 0.0, 0.0)
-    for slant in SLANTS:
-        count, length = (
-            np.convolve(np.bincount(at.astype(int), minlength=width + height), (1, 1, 1))
-            for at in (
-                x - slant * step * y + height / 2,
-                hull_x - slant * step * hull_y + height / 2,
-            )
+def _lines(block: np.ndarray, maps: Maps, side: int) -> list[Line]:
+    """The best steep and the best flat line through a block, the better one first."""
+    turned = Maps(*(values.T for values in maps))
+    lines = [_best_line(block, maps, side, True), _best_line(block.T, turned, side, False)]
+    return sorted(lines, reverse=True)
+
+
+def _best_line(block: np.ndarray, maps: Maps, side: int, steep: bool) -> Line:
+    """The line of the highest score: 1 for a whole gutter between two frames, see CUT."""
+    step = block.shape[0] // 60 + 1  # every so many rows are enough
+    points = [np.nonzero((block & values)[::step]) for values in maps]
+    points.append(np.nonzero(block[::step]))
+    size = sum(block.shape) + 2
+
+    def line(slant: float) -> Line:
+        shift = block.shape[0] / 2
+        paper, gutter, wide, length = (
+            np.bincount((x - slant * step * y + shift).astype(int), minlength=size).astype(float)
+            for y, x in points
         )
-        first, last = np.flatnonzero(length)[[0, -1]]
-        share = count / np.maximum(length, 1)
-        share[length < 0.6 * length.max()] = share[: first + margin] = share[
-            max(last - margin, 0) :
-        ] = 0
-        if share.max() > best[0]:
-            best = (float(share.max()), slant, share.argmax() - 0.5 - height / 2)
-    return best
+        long = np.flatnonzero(length > 0.6 * length.max())
+        length = np.maximum(length, 1)
+        reach = max(int(THIN * side), 1)
+        # A gutter has no paper beside it. A balloon on it is paper too: half of it is forgiven
+        # where the gutter is most of the line, and on both sides only gutter is looked for.
+        share = _pairs(gutter) / _pairs(length)
+        bridged = _pairs(gutter) / _pairs(length - wide / 2)
+        plain = share - np.maximum(*_beside(paper / length, reach))
+        bridged = np.minimum(bridged - np.maximum(*_beside(gutter / length, reach)), share + 0.05)
+        score = np.maximum(plain, bridged) - 0.1 * abs(slant)
+        one_sided = paper / length - np.minimum(*_beside(paper / length, reach)) - (ONE_SIDED - CUT)
+        margin = int(LEAST * side)
+        _clear_ends(score, long, margin)
+        _clear_ends(one_sided, long, 2 * margin)
+        if abs(slant) <= 0.02:  # a panel without a frame, whose paper goes on into the gutter
+            score = np.maximum(score, one_sided)
+        score[length < 0.6 * length.max()] = 0
+        return Line(float(score.max()), slant, score.argmax() - 0.5 - shift, steep)
 
-
-def _boxes(regions: list[Region], background: np.ndarray, speck: float) -> list[np.ndarray]:
-    """Boxes (4,) of the regions that are panels; none if those with a frame cover little of the
-    page."""
-    framed, loose = [], []
-    for region in regions:
-        fill, hull = _hull(region.mask)
-        if hull.sum() > SMALL * background.size or fill > 0.9:
-            (framed if fill > 0.9 or _is_framed(region.mask, hull) else loose).append(_box(region))
-    if sum(np.prod(box[2:] - box[:2]) for box in framed) < 0.2 * background.size:
-        return []
-    cells = [_cell(box, framed + loose, background, speck, False) for box in framed]
-    cells += [
-        _cell(box, framed, background, speck, True) for box in loose
-    ]  # which may be parts of one drawing
-    return list({tuple(box): box for box in cells}.values())
-
-
-def _is_framed(mask: np.ndarray, hull: np.ndarray) -> bool:
-    """Whether a region has the sides of a panel, of which balloons may have taken parts: its hull
-    is a rectangle or has long straight sides, and the region reaches the rim of its hull, as a
-    drawing without a frame does not."""
-    rims, _ = cv2.findContours(hull.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    rim, area = rims[0], hull.sum()
-    sides = cv2.minAreaRect(rim)[1]
-    corners = cv2.approxPolyDP(rim, 0.005 * cv2.arcLength(rim, True), True)[:, 0]
-    edges = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
-    straight = edges[edges > 0.35 * area**0.5].sum() / edges.sum()
-    reached = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))[
-        rim[:, 0, 1], rim[:, 0, 0]
-    ].mean()
-    return bool(area > 0.9 * sides[0] * sides[1] and reached > 0.4) or bool(
-        straight > 0.6 and reached > 0.8
+    best = max(line(slant) for slant in SLANTS)
+    fine = 0.0025 if abs(best.slant) < 0.045 else 0.01
+    return max(
+        best, *(line(slant) for slant in np.clip([best.slant - fine, best.slant + fine], -0.5, 0.5))
     )
 
 
-def _box(region: Region) -> np.ndarray:
-    """Box (4,) of a region; without what sticks a little out of a straight frame, as balloons and
-    figures do."""
-    ends = [np.flatnonzero(region.mask.mean(axis=axis) > 0.2)[[0, -1]] + [0, 1] for axis in (0, 1)]
-    (x1, x2), (y1, y2) = ends
-    if (x2 - x1) * (y2 - y1) < 0.85 * region.mask.size or region.mask[
-        y1:y2, x1:x2
-    ].mean() < COMPLETE:
-        x1, y1, y2, x2 = 0, 0, *region.mask.shape
-    return np.array([x1, y1, x2, y2]) + [region.x, region.y, region.x, region.y]
+def _clear_ends(score: np.ndarray, inside: np.ndarray, margin: int) -> None:
+    """Lines so close to an end of a block that no panel would be left there score nothing."""
+    score[: inside[0] + margin] = 0
+    score[max(inside[-1] - margin, 0) :] = 0
 
 
-def _cell(
-    box: np.ndarray, others: list[np.ndarray], background: np.ndarray, speck: float, loose: bool
-) -> np.ndarray:
-    """The box grown to its neighbours, or to the edge of the layout, on the sides where something
-    is drawn or written between and no gutter runs: the parts of a panel that a white balloon or a
-    missing frame has cut off. A drawing without a frame (`loose`) grows to every neighbour."""
-    grown, gap = box.copy(), int(THIN / SPECK * speck / 3)
-    for axis, sign in ((0, -1), (1, -1), (0, 1), (1, 1)):
-        near, far = (
-            (axis, axis + 2) if sign < 0 else (axis + 2, axis)
-        )  # sides of this box, and of a neighbour
-        beside = [
-            b for b in others if min(b[3 - axis], box[3 - axis]) > max(b[1 - axis], box[1 - axis])
-        ]
-        beyond = [
-            b for b in beside if sign * (b[axis] + b[axis + 2] - box[axis] - box[axis + 2]) > 0
-        ]
-        end = min(
-            (sign * b[far] - gap for b in beyond), default=max(sign * b[near] for b in others)
-        )
-        strip = box.copy()
-        strip[far], strip[near] = box[near], sign * max(sign * box[near], end)
-        blank = background[strip[1] : strip[3], strip[0] : strip[2]]
-        drawn = blank.size and blank.mean() < 0.95
-        if (loose and beyond) or (
-            drawn and not _gutter_lines(np.ones(blank.shape, bool), blank, speck)
-        ):
-            grown[near] = strip[near]
-    return grown
+def _beside(share: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """The least share of the lines up to `reach` pixels before each line, and after it."""
+    least = minimum_filter1d(share, reach)
+    return np.roll(least, reach // 2 + 1), np.roll(least, -(reach // 2) - 1)
+
+
+def _pairs(counts: np.ndarray) -> np.ndarray:
+    """The sum of each line and the next: a gutter is at least two pixels wide."""
+    return np.convolve(counts, (1, 1), "same")
 
 
 def _in_reading_order(boxes: list[Box]) -> list[Box]:
