@@ -39,7 +39,7 @@ from common.files import file_hash
 from models.checkpoints import load_network, model_fingerprint
 from models.depth_model import DepthModel, depth_model
 from models.external import downloads
-from models.objectives import AddText, CycleGAN
+from models.gan_objectives import AddText, CycleGAN
 
 VARIANTS = ("simple", "depth_aware", "without_text", "add_text")
 GENERATOR = ("features", "blocks", "residual", "skips")

@@ -46,8 +46,9 @@ from common.errors import UserError
 from common.files import file_hash, read_json, write_json, written_atomically
 from models.checkpoints import load_network, model_fingerprint, save_checkpoint
 from models.depth_model import AveragedDepth, DepthModel, depth_model
+from models.depth_objectives import DepthOrdering, DepthTraining
 from models.external import downloads
-from models.objectives import DepthOrdering, DepthTraining, Objective
+from models.objectives import Objective
 
 # variant of photographs -> the translations it trains through
 TRANSLATIONS = {

@@ -20,7 +20,7 @@ from comics_depth.training.loop import TrainingOptions, fit
 from comics_depth.training.run import Run
 from models.checkpoints import SHIPPED, model_fingerprint
 from models.depth_model import AveragedDepth, depth_model
-from models.objectives import DepthOrdering
+from models.depth_objectives import DepthOrdering
 
 START = "default"
 COUNTS = (10, 25, 50, 100)

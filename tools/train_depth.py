@@ -30,7 +30,7 @@ from common.errors import UserError
 from common.files import file_hash, read_json
 from models.checkpoints import TEXT_AREAS, WEIGHTS, load_network, write_shipped
 from models.depth_model import depth_model, small_depth_model
-from models.objectives import DepthTraining
+from models.depth_objectives import DepthTraining
 
 EXAMPLES = """\
   python -m tools.train_depth train default --preset open --data-root DATA

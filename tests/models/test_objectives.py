@@ -9,6 +9,8 @@ from torch import nn
 
 from models.cyclegan import ResnetGenerator
 from models.depth_model import DepthModel
+from models.depth_objectives import DepthOrdering, DepthTraining
+from models.gan_objectives import AddText, CycleGAN, ImagePool, add_text, depth_view
 from models.losses import (
     _standardised,
     discriminator_loss,
@@ -18,16 +20,7 @@ from models.losses import (
     ranking,
     scale_and_shift_invariant,
 )
-from models.objectives import (
-    AddText,
-    CycleGAN,
-    DepthOrdering,
-    DepthTraining,
-    ImagePool,
-    TextAreas,
-    add_text,
-    depth_view,
-)
+from models.objectives import TextAreas
 
 torch.set_num_threads(1)
 ALL = torch.ones(1, 2, 2)

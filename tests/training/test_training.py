@@ -23,7 +23,8 @@ from comics_depth.training.run import Run, finished_run, read_metrics
 from common.errors import UserError
 from common.files import file_hash, read_json
 from models.checkpoints import load_network, save_checkpoint
-from models.objectives import CycleGAN, ImagePool, TextAreas
+from models.gan_objectives import CycleGAN, ImagePool
+from models.objectives import TextAreas
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parents[2]

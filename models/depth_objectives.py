@@ -1,0 +1,127 @@
+"""What depth models are fitted to: depth of pictures, or the order of points."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from models.depth_model import DepthModel
+from models.gan_objectives import add_text
+from models.losses import DEPTH_LOSSES, ranking, scale_and_shift_invariant
+from models.objectives import Batch, Columns, Objective, Steps
+
+
+class DepthTraining(Objective):
+    """A depth model fitted to the teacher's inverse depth of photographs, which it sees as they are
+    (no translator), as comics (translator), or as comics with text areas pasted in (translator and
+    text adder)."""
+
+    def __init__(
+        self,
+        student: DepthModel,
+        lr: float,
+        loss: str,
+        translator: nn.Module | None = None,
+        text_adder: nn.Module | None = None,
+        ignore_text: bool = False,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ):
+        """augment: changes the images (N, 3, H, W) that the student learns from, not those that it
+        is measured on."""
+        frozen = {"translator": translator, "text_adder": text_adder}
+        super().__init__(
+            {"depth": student},
+            {"depth": ["depth"]},
+            lr,
+            frozen={k: v for k, v in frozen.items() if v},
+        )
+        self.loss, self.ignore_text = DEPTH_LOSSES[loss], ignore_text
+        self.augment = augment
+
+    @torch.no_grad()
+    def inputs(self, batch: Batch) -> torch.Tensor:
+        """What the student is shown: (N, 3, H, W) in [0, 1]."""
+        images = batch["natural"]["image"]
+        if "translator" in self.frozen:
+            images = self.frozen["translator"](images)
+        if "text_adder" in self.frozen:
+            adder = self.frozen["text_adder"]
+            comics, whole = batch["comics"], adder.architecture.get("whole_comics", False)
+            images = add_text(adder, comics["image"], comics["text_mask"], images, whole)
+        return images
+
+    def steps(self, batch: Batch) -> Steps:
+        """batch: natural with image (N, 3, H, W) and depth (N, 1, H, W); comics with image and
+        text_mask to add."""
+        images = self.inputs(batch)
+        images = self.augment(images) if self.augment else images
+        yield "depth", {"loss": self._measure(batch, images)[0]}
+
+    def pictures(self, batch: Batch) -> Columns:
+        """Photograph and what the student sees of it, (N, 3, H, W); its inverse depth and the
+        teacher's, (N, H, W)."""
+        return [
+            ("photograph", batch["natural"]["image"]),
+            ("input", self.inputs(batch)),
+            ("student", self.measure(batch)[1]),
+            ("teacher", batch["natural"]["depth"][:, 0]),
+        ]
+
+    def measure(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """(loss over the batch, the student's inverse depth (N, H, W))."""
+        return self._measure(batch, self.inputs(batch))
+
+    def _measure(self, batch: Batch, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        predicted = self.networks["depth"](images, resize=False)
+        target = batch["natural"]["depth"][:, 0]
+        valid = (
+            1 - batch["comics"]["text_mask"][:, 0] if self.ignore_text else torch.ones_like(target)
+        )
+        return self.loss(predicted, target, valid), predicted
+
+
+class DepthOrdering(Objective):
+    """A depth model fitted to the order of points: ranking loss + `regulariser` x
+    scale-and-shift-invariant loss to the depth that it gave before, so that shapes are kept.
+
+    Some hundred points are few for millions of weights, so what counts is the running mean of the
+    weights (`depth`), not the weights that are stepped (`student`); BatchNorm keeps its
+    statistics, since two frames have none of their own."""
+
+    longest_memory = 0.995  # of the running mean, a step; it begins shorter
+
+    def __init__(self, student: DepthModel, lr: float, regulariser: float):
+        networks = {"depth": copy.deepcopy(student).requires_grad_(False), "student": student}
+        super().__init__(networks, {"student": ["student"]}, lr)
+        self.regulariser = regulariser
+        self.stepped = 0
+
+    def steps(self, batch: dict[str, list[dict[str, torch.Tensor]]]) -> Steps:
+        """batch: comics, a list of frames of any size: image (3, H, W), depth (1, H, W), valid (1,
+        H, W) in [0, 1], points (P, 4): object level, intra level, x, y."""
+        self.networks.eval()
+        self._remember()
+        order, shape = [], []
+        for frame in batch["comics"]:
+            predicted = self.networks["student"](frame["image"][None], resize=False)
+            order.append(ranking(predicted[0], frame["points"]))
+            shape.append(scale_and_shift_invariant(predicted, frame["depth"], frame["valid"]))
+        shape = self.regulariser * torch.stack(shape).mean()
+        yield "student", {"order": torch.stack(order).mean(), "shape": shape}
+
+    @torch.no_grad()
+    def _remember(self) -> None:
+        kept = min(self.longest_memory, (self.stepped + 1) / (self.stepped + 20))
+        pairs = zip(
+            self.networks["depth"].parameters(), self.networks["student"].parameters(), strict=True
+        )
+        for mean, weights in pairs:
+            mean.lerp_(weights, 1 - kept)
+        self.stepped += 1
+
+    def state(self) -> dict:
+        return {"stepped": self.stepped}
+
+    def load_state(self, state: dict) -> None:
+        self.stepped = state["stepped"]
