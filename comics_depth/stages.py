@@ -81,10 +81,12 @@ def model_files(source: ModelSource) -> list[Path]:
 
 
 def has_training_orderings(layout: Layout) -> bool:
-    """Whether training frames have depth orderings, which is known once frames are cropped."""
-    listed = layout.frame_list("train")
-    names = read_names(listed, "") if listed.exists() else []
-    return any(layout.ordering(name).exists() for name in names)
+    """Whether a frame of a training page has a depth ordering, before frames are cropped too."""
+    listed = (layout.dcm_pages("train"), layout.frame_list("train"))
+    pages = {name for path in listed if path.exists() for name in read_names(path)}
+    found = (path.relative_to(layout.orderings) for path in layout.orderings.rglob("*.txt"))
+    frames = [path.with_suffix("").as_posix() for path in found]
+    return any(frame in pages or frame.rpartition("_")[0] in pages for frame in frames)
 
 
 def list_stages(

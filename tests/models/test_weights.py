@@ -46,12 +46,13 @@ def test_shipped_weights_order_a_synthetic_photograph(name):
     depth = as_predictor(depth_model(name), torch.device("cpu"))(image)
     a, b = np.random.default_rng(0).integers(truth.size, size=(2, 5000))
     order = np.sign(truth.ravel()[a] - truth.ravel()[b])
-    assert (np.sign(depth.ravel()[a] - depth.ravel()[b]) == order)[order != 0].mean() > 0.75
+    least = 0.55 if name == "default-comics" else 0.75  # photographs are not its business
+    assert (np.sign(depth.ravel()[a] - depth.ravel()[b]) == order)[order != 0].mean() > least
 
 
 def test_shipped_files_are_small_and_have_a_card():
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
-    assert "default" in SHIPPED and TEXT_AREAS.stat().st_size < 5e6
+    assert {"default", "default-comics"} <= set(SHIPPED) and TEXT_AREAS.stat().st_size < 5e6
     for path in WEIGHTS.glob("*.safetensors"):
         assert path.stat().st_size < 15e6 and f"`{path.name}`" in card
     assert licence("default").startswith("MIT")
