@@ -3,11 +3,13 @@ page again."""
 
 import math
 from collections import defaultdict
+from itertools import combinations
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from skimage.measure import label, regionprops
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,9 +18,8 @@ from comics_depth.data.tensors import image_tensor
 from comics_depth.pages.panels import NEAR
 from common.errors import UserError
 
-LONGEST = (
-    5  # length over width of a frame that the depth network sees at once: at 384 px, 77 across
-)
+# length over width of a frame that the depth network sees at once: at 384 px, 77 across
+LONGEST = 5
 GUTTER = 0.1  # how much farther than everything else the gutters are, in units of a frame's range
 
 
@@ -61,24 +62,23 @@ def depth_of_page(
     boxes = boxes or [(0, 0, width, height)]
     # A page is about 1.4 times as high as wide: a spread of two pages counts as two, a webtoon
     # strip by its width.
-    scale = (
-        min(1.0, text.architecture["page_width"] / min(width, height / 1.4))
-        if text is not None
-        else 1.0
-    )
-    seen, masks, windows = [], [], []
+    scale = 1.0
+    if text is not None:
+        scale = min(1.0, text.architecture["page_width"] / min(width, height / 1.4))
+    inputs = []
+    masks = []
+    windows = []
     for index, (x1, y1, x2, y2) in enumerate(boxes):
         crop = image[y1:y2, x1:x2]
-        masks.append(
-            np.zeros(crop.shape[:2], bool) if text is None else text_areas(crop, text, scale)
-        )
-        seen.append(
-            np.clip(fill_smoothly(crop, masks[-1]) + 0.5, 0, 255).astype(np.uint8)
-            if masks[-1].any()
-            else crop
-        )
-        windows += [(index, window) for window in _windows(*crop.shape[:2])]
-    depths = _predict([seen[index][window] for index, window in windows], model, batch_size)
+        mask = np.zeros(crop.shape[:2], bool)
+        if text is not None:
+            mask = text_areas(crop, text, scale)
+        if mask.any():
+            crop = np.clip(fill_smoothly(crop, mask) + 0.5, 0, 255).astype(np.uint8)
+        masks.append(mask)
+        inputs.append(crop)
+        windows += [(index, window) for window in _windows(*mask.shape)]
+    depths = _predict([inputs[index][window] for index, window in windows], model, batch_size)
     frames = []
     for index, (box, mask) in enumerate(zip(boxes, masks, strict=True)):
         parts = [
@@ -86,9 +86,8 @@ def depth_of_page(
             for (n, window), depth in zip(windows, depths, strict=True)
             if n == index
         ]
-        frames.append(
-            FrameDepth(box, standardise(fill_smoothly(_join(parts, mask.shape), mask)), mask)
-        )
+        depth = standardise(fill_smoothly(_join(parts, mask.shape), mask))
+        frames.append(FrameDepth(box, depth, mask))
     return PageDepth(compose(frames, gutters(image, frames)), frames)
 
 
@@ -197,28 +196,26 @@ def standardise(depth: np.ndarray) -> np.ndarray:
 
 
 def gutters(image: np.ndarray, frames: list[FrameDepth]) -> np.ndarray:
-    """Boolean (H, W): what lies outside the boxes, and strips of its colour that run through a box
-    from its edge (slanted gutters), but not balloons, nor anything in a drawing whose background
-    has no border to the gutter."""
+    """Boolean (H, W): what lies outside the boxes, and where two of them overlap beside a slanted
+    gutter, strips of its colour through most of the overlap. Else a box is picture, be it blank."""
     gutter = np.ones(image.shape[:2], bool)
-    for (x1, y1, x2, y2), *_ in frames:
+    text = np.zeros(image.shape[:2], bool)
+    for (x1, y1, x2, y2), _, text_of_frame in frames:
         gutter[y1:y2, x1:x2] = False
+        text[y1:y2, x1:x2] |= text_of_frame
     if gutter.mean() < 0.01:
         return gutter
     colour = np.median(image[gutter], axis=0).round()
-    thick = np.ones((max(round(0.04 * min(gutter.shape)), 3),) * 2, np.uint8)
-    for (x1, y1, x2, y2), _, text in frames:
-        same = cv2.absdiff(image[y1:y2, x1:x2], colour).max(axis=2) <= NEAR
-        same = (same & ~text).astype(np.uint8)
-        wide = cv2.morphologyEx(same, cv2.MORPH_OPEN, thick)
-        if wide.mean() > 0.08:
+    for one, other in combinations(frames, 2):
+        part = _overlap(one.box, other.box)
+        size = gutter[part].size
+        if not size or size > 0.8 * min(one.depth.size, other.depth.size):  # apart, or an inset
             continue
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(same & ~cv2.dilate(wide, thick))
-        (height, width), (x, y, w, h) = same.shape, stats[:, :4].T
-        strips = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
-        strips &= (w > 0.6 * width) | (h > 0.6 * height)
-        strips[0] = False
-        gutter[y1:y2, x1:x2] |= strips[labels]
+        same = cv2.absdiff(image[part], colour).max(axis=2) <= NEAR
+        for region in regionprops(label(same & ~text[part], connectivity=1)):
+            long = np.ptp(np.reshape(region.bbox, (2, 2)), axis=0) > 0.6 * np.array(same.shape)
+            if long.any() and region.axis_minor_length < 0.4 * region.axis_major_length:
+                gutter[part][region.slice] |= region.image_filled
     return gutter
 
 
@@ -255,10 +252,10 @@ def _keep_sides(owner: np.ndarray, gutter: np.ndarray) -> None:
     count, labels = (
         cv2.connectedComponents((~gutter).astype(np.uint8)) if owner.size else (0, gutter)
     )
-    for label in range(1, count if gutter.any() else 0):
-        owners, pixels = np.unique(owner[labels == label], return_counts=True)
+    for piece in range(1, count if gutter.any() else 0):
+        owners, pixels = np.unique(owner[labels == piece], return_counts=True)
         if pixels.max() > 0.65 * pixels.sum():
-            owner[labels == label] = owners[pixels.argmax()]
+            owner[labels == piece] = owners[pixels.argmax()]
 
 
 def _overlap(one: Box, other: Box) -> tuple[slice, slice]:

@@ -7,6 +7,7 @@ import re
 import stat
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -17,11 +18,14 @@ from common.files import read_json
 ARCHIVES = (".cbz", ".zip")
 # Limits of an archive. Drawn pages are compressed already: as BMP or TIFF they shrink some 50
 # times, zeros 1,000 times.
-MOST_ENTRIES, MOST_BYTES, MOST_MEMBER_BYTES, MOST_RATIO = 5_000, 4 << 30, 256 << 20, 200
+MOST_ENTRIES = 5_000
+MOST_BYTES = 4 << 30
+MOST_MEMBER_BYTES = 256 << 20
+MOST_RATIO = 200
 RECORD = "made_by.json"
 
 
-class Page(NamedTuple):
+class PageInput(NamedTuple):
     """An image to predict. name: where its results go below the output folder, may hold slashes;
     source: path, for a member `<archive>/<member>`; read: the bytes of the image file; boxes: DCM
     annotation beside it, if there is one."""
@@ -46,15 +50,17 @@ class ImageBytes(io.BytesIO):
         return self.name
 
 
-def find_pages(inputs: list[Path], output: Path) -> tuple[dict[str, list[Page]], list[str]]:
+def find_pages(inputs: list[Path], output: Path) -> tuple[dict[str, list[PageInput]], list[str]]:
     """({contact sheet: pages}, what is wrong): the pages of every input, in natural order, with a
     sheet for each folder and archive and one for the files given by themselves. What lies below
     `output` is none of them.
 
     A name that another page has, of this call or of an earlier one into `output`, gets a number:
     `p1-2`."""
-    sheets: dict[str, list[Page]] = {}
-    problems, taken, waiting = [], set(), list(inputs)
+    sheets: dict[str, list[PageInput]] = {}
+    problems = []
+    taken = set()
+    waiting = list(inputs)
     while waiting:
         try:
             title, pages, archives = _pages_of(waiting.pop(0), output.resolve())
@@ -78,7 +84,7 @@ def _free(name: str, is_taken: Callable[[str], bool]) -> str:
     return next(candidate for candidate in candidates if not is_taken(candidate))
 
 
-def _may_use(output: Path, name: str, page: Page, taken: set[str]) -> bool:
+def _may_use(output: Path, name: str, page: PageInput, taken: set[str]) -> bool:
     return (
         name.casefold() not in taken
         and read_record(output / name).get("source", page.source) == page.source
@@ -94,7 +100,7 @@ def read_record(folder: Path) -> dict:
     return record if isinstance(record, dict) else {}
 
 
-def _pages_of(path: Path, output: Path) -> tuple[str, list[Page], list[Path]]:
+def _pages_of(path: Path, output: Path) -> tuple[str, list[PageInput], list[Path]]:
     """(title, empty for a single image; pages; archives still to be opened) of a file, an archive
     or a folder. Raises UserError."""
     if not path.exists():
@@ -110,8 +116,7 @@ def _pages_of(path: Path, output: Path) -> tuple[str, list[Page], list[Path]]:
         archives = [p for p in inside if p.suffix.lower() in ARCHIVES]
         if not images and not archives:
             raise UserError(
-                f"{path}: expected images or archives ({', '.join(ARCHIVES)}) in this folder, found"
-                " none"
+                f"{path}: expected images or archives ({', '.join(ARCHIVES)}), found none"
             )
         named = [(p, p.relative_to(path).with_suffix("").as_posix()) for p in images]
         return path.resolve().name, [_file_page(p, name) for p, name in named], archives
@@ -137,12 +142,14 @@ def _hidden(path: Path | PurePosixPath) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
-def _file_page(path: Path, name: str) -> Page:
+def _file_page(path: Path, name: str) -> PageInput:
     beside = path.with_suffix(".txt")
-    return Page(name, str(path.resolve()), path.read_bytes, beside if beside.is_file() else None)
+    return PageInput(
+        name, str(path.resolve()), path.read_bytes, beside if beside.is_file() else None
+    )
 
 
-def _archive_pages(path: Path) -> list[Page]:
+def _archive_pages(path: Path) -> list[PageInput]:
     """Pages of an archive. Raises UserError if it is broken, asks for paths outside itself, or
     would grow too large."""
     try:
@@ -164,11 +171,9 @@ def _archive_pages(path: Path) -> list[Page]:
     for name in sorted(images, key=_natural):
         beside = members.get(name.with_suffix(".txt"))
         beside = zipfile.Path(archive, beside.filename) if beside else None
-        read, place = (
-            (lambda info=members[name]: archive.read(info)),
-            f"{path.stem}/{name.with_suffix('')}",
-        )
-        pages.append(Page(place, f"{path.resolve()}/{name}", read, beside))
+        read = partial(archive.read, members[name])
+        place = f"{path.stem}/{name.with_suffix('')}"
+        pages.append(PageInput(place, f"{path.resolve()}/{name}", read, beside))
     return pages
 
 
@@ -190,9 +195,8 @@ def check_members(members: list[zipfile.ZipInfo]) -> None:
             zipfile.ZIP_STORED,
             zipfile.ZIP_DEFLATED,
         ):
-            wrong = (  # other methods unpack without bound
-                "is encrypted or not compressed by deflate; pack it again"
-            )
+            # other methods unpack without bound
+            wrong = "is encrypted or not compressed by deflate; pack it again"
         elif (
             size > MOST_MEMBER_BYTES
             or total > MOST_BYTES
@@ -200,7 +204,7 @@ def check_members(members: list[zipfile.ZipInfo]) -> None:
         ):
             wrong = (
                 f"would unpack to {size} bytes, {ratio:.0f} times its size ({total} in all);"
-                f" limits: {MOST_MEMBER_BYTES}, {MOST_RATIO} times, {MOST_BYTES} in all"
+                f" at most {MOST_MEMBER_BYTES}, {MOST_RATIO} times, {MOST_BYTES} in all"
             )
         else:
             continue

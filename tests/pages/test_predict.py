@@ -184,29 +184,20 @@ def test_gutters_are_farthest_insets_on_top_and_neighbours_share_an_overlap():
         assert page[20, 65] == np.float32(0.3) and page[20, 68] == np.float32(0.8)
 
 
-def test_slanted_gutters_are_gutter_but_balloons_and_white_skies_are_not():
+def test_slanted_gutters_are_gutter_but_nothing_else_in_a_box_is():
     page = np.full((400, 200, 3), 250, np.uint8)
-    page[60:190, 10:190] = (
-        90,
-        120,
-        60,
-    )  # below a white sky, with no line between it and the gutter
-    page[200:390, 10:190] = (90, 120, 60)
-    page[230:270, 20:60] = 250  # a white table, far from the gutter
-    for x1, x2 in ((100, 70), (150, 150)):
-        cv2.fillConvexPoly(
-            page, np.array([[x1, 200], [x1 + 5, 200], [x2 + 5, 390], [x2, 390]]), (250, 250, 250)
-        )
-    frames = [flat_frame((10, 10, 190, 190), 0.5), flat_frame((10, 200, 190, 390), 0.5)]
-    frames[1].text[20:, 135:150] = True  # what a balloon may look like
-    found = gutters(page, frames)
+    green = (90, 120, 60)
+    page[60:190, 10:190] = green  # below a white sky, with no line between it and the gutter
+    page[200:390, 10:190] = green
+    page[340:385, 95:97] = 250  # a white post where the boxes overlap
+    slanted = np.array([[100, 200], [105, 200], [75, 390], [70, 390]])
+    cv2.fillConvexPoly(page, slanted, (250, 250, 250))
+    page[60:190:9, 10:190] = 250  # white stripes
+    boxes = [(10, 10, 190, 190), (10, 200, 106, 390), (70, 200, 190, 390)]
+    found = gutters(page, [flat_frame(box, 0.5) for box in boxes])
     assert found[:10].all() and found[192:198].all() and found[395:].all()
-    assert (
-        not found[10:190, 10:190].any()
-        and not found[220:390, 10:60].any()
-        and not found[230:380, 150].any()
-    )
-    assert found[205, 102] and found[380, 74] and not found[300, 130]
+    assert not found[10:190, 10:190].any() and not found[200:390, 106:190].any()
+    assert found[205, 102] and found[300, 87] and found[380, 74] and not found[360, 96]
 
 
 def test_neighbours_keep_what_lies_on_their_side_of_a_slanted_gutter():
@@ -286,7 +277,7 @@ def test_what_is_written(tmp_path, predict):
     code, printed = predict(
         tmp_path / "p1.png", "-o", out, "--floats", "--parallax", "--point-cloud"
     )
-    assert code == 0 and "on cpu" in printed
+    assert code == 0 and "on cpu" in printed and "1 pages, 2 frames, " in printed
     kinds = (".png", ".npy", "_preview.jpg", ".webp", ".ply")
     expected = {f"p1/frame_{k}{kind}" for k in (1, 2) for kind in kinds}
     assert files_below(out) == expected | {
@@ -440,6 +431,18 @@ def test_of_a_file_of_several_images_the_first_is_read_and_the_rest_told(tmp_pat
     code, printed = predict(tmp_path / "scan.tiff", "-o", tmp_path / "out")
     assert code == 0 and "all but the first of 2 images" in printed
     assert read_depth(tmp_path / "out/scan/page.png").shape == draw_page().shape[:2]
+
+
+def test_a_page_that_is_taken_as_one_frame_says_so(tmp_path, predict):
+    write_image(tmp_path / "plain.png", np.full((90, 60, 3), 200, np.uint8))
+    code, printed = predict(tmp_path / "plain.png", "-o", tmp_path / "out")
+    assert code == 0 and "plain.png: taken as one frame" in printed and "1 frames" in printed
+    assert (
+        "one frame"
+        not in predict(tmp_path / "plain.png", "-o", tmp_path / "out", "--whole-page", "--restart")[
+            1
+        ]
+    )
 
 
 # Archives

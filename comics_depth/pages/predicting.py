@@ -1,0 +1,215 @@
+"""Depth of a list of pages: what is asked for, what is done, what is written for each page."""
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from comics_depth.data.annotations import Box, read_boxes
+from comics_depth.data.depth_files import write_depth
+from comics_depth.images import image_count, read_image, write_image
+from comics_depth.pages.depth import FrameDepth, PageDepth, depth_of_page
+from comics_depth.pages.exports import (
+    beside_depth,
+    contact_sheet,
+    parallax,
+    write_animation,
+    write_points,
+)
+from comics_depth.pages.panels import find_panels
+from comics_depth.pages.sources import RECORD, ImageBytes, PageInput, read_record
+from comics_depth.training.devices import default_device
+from common.errors import UserError
+from common.files import write_json
+from models.checkpoints import SHIPPED, TEXT_AREAS, load_network, model_fingerprint
+from models.depth_model import AveragedDepth, depth_model
+
+SHEET = 60  # pages on a contact sheet
+SPECK = 0.005  # share of a frame below which text is not counted
+
+
+@dataclass(frozen=True)
+class PredictionOptions:
+    """What is asked for. model: as models.depth_model.depth_model takes it; image_size: long side
+    of what the model sees, pixels (None: its own); batch_size: most frames of a page at a time;
+    fill_text: text is filled before the model sees it. Raises UserError for impossible values."""
+
+    output: Path
+    model: str
+    depth_weights: Path | None = None
+    image_size: int | None = None
+    averaged: bool = False
+    batch_size: int = 8
+    whole_page: bool = False
+    fill_text: bool = True
+    floats: bool = False
+    parallax: bool = False
+    point_cloud: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise UserError(f"expected --batch-size from 1, found {self.batch_size}")
+        if self.image_size is not None and self.image_size < 32:
+            raise UserError(f"expected --image-size from 32, found {self.image_size}")
+
+    @cached_property
+    def fingerprint(self) -> dict:
+        """What decides on the depth, and which files are asked for."""
+        model = str(SHIPPED.get(self.model, self.model))
+        files = {"floats": self.floats, "parallax": self.parallax, "point_cloud": self.point_cloud}
+        return {
+            "model": model_fingerprint(model, self.depth_weights),
+            "image_size": self.image_size,
+            "averaged": self.averaged,
+            "text": model_fingerprint(str(TEXT_AREAS)) if self.fill_text else "kept",
+            "whole_page": self.whole_page,
+            "files": [name for name, wanted in files.items() if wanted],
+        }
+
+
+class Found(NamedTuple):
+    """How many pages were predicted, and what was found on them."""
+
+    pages: int = 0
+    frames: int = 0
+    text_areas: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.pages} pages, {self.frames} frames, {self.text_areas} text areas"
+
+
+def read_contents(page: PageInput) -> tuple[bytes, dict]:
+    """The image file, and what tells it and its annotation from others. Raises UserError if they
+    cannot be read."""
+    try:
+        image = page.read()
+        boxes = page.boxes.read_bytes() if page.boxes else b""
+    except Exception as error:  # a member of a broken archive may fail in any way
+        raise UserError(f"{page.source}: cannot be read ({error})") from error
+    digest = hashlib.sha256(image + b"\0" + boxes).hexdigest()
+    return image, {"source": page.source, "sha256": digest}
+
+
+def is_done(page: PageInput, options: PredictionOptions) -> bool:
+    record = read_record(options.output / page.name)
+    wanted = options.fingerprint
+    if not record or not set(wanted["files"]) <= set(record.get("files", [])):
+        return False
+    try:
+        return record == wanted | read_contents(page)[1] | {"files": record["files"]}
+    except UserError:
+        return False  # it is reported when its turn comes
+
+
+def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[Found, list[str]]:
+    """Writes the results of every page; returns what was found, and what went wrong. Raises
+    UserError if nothing can be written."""
+    folders = (options.output, *options.output.absolute().parents)
+    existing = next(path for path in folders if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise UserError(f"{options.output}: no folder can be written there; give another -o FOLDER")
+    device = default_device()
+    model = depth_model(options.model, options.depth_weights, options.image_size)
+    model = model.to(device).eval()
+    sizes = [model.resolution]
+    if options.averaged:
+        model = AveragedDepth(model)
+        sizes = model.resolutions
+    text = load_network(TEXT_AREAS, "text").to(device) if options.fill_text else None
+    inputs = " and ".join(map(str, sizes))
+    print(f"on {device} ({torch.get_num_threads()} threads); frames are seen {inputs} pixels long")
+    found = Found()
+    problems = []
+    for page in tqdm(pages, desc="depth of pages", unit="page", disable=None):
+        try:
+            content, source = read_contents(page)
+            image = read_image(ImageBytes(content, page.source))
+            count = image_count(ImageBytes(content, page.source))
+            numbered, notes = frames_of_page(page, image, options.whole_page)
+            if count > 1:
+                notes.append(f"left out: {page.source}: all but the first of {count} images")
+            boxes = [box for _, box in numbered]
+            depth = depth_of_page(image, model, text, boxes, options.batch_size)
+            write_page(options.output / page.name, image, numbered, depth, options)
+            write_json(options.output / page.name / RECORD, options.fingerprint | source)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        except OSError as error:  # of one page's folder; the others may do
+            problems.append(f"{page.source}: {error}")
+            continue
+        for note in notes:
+            tqdm.write(note, file=sys.stderr)
+        areas = sum(map(count_text_areas, depth.frames))
+        found = Found(found.pages + 1, found.frames + len(boxes), found.text_areas + areas)
+    return found, problems
+
+
+def count_text_areas(frame: FrameDepth) -> int:
+    """Connected areas of text that are more than specks."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(frame.text.astype(np.uint8))
+    return int((stats[1:, cv2.CC_STAT_AREA] > SPECK * frame.text.size).sum())
+
+
+def frames_of_page(
+    page: PageInput, image: np.ndarray, whole_page: bool
+) -> tuple[list[tuple[int, Box]], list[str]]:
+    """(number, box) of each frame, of the annotation beside the page, else of its gutters; and
+    notes for the user. Raises UserError if no annotated frame lies in the page."""
+    everything = [(1, (0, 0, image.shape[1], image.shape[0]))]
+    if whole_page:
+        return everything, []
+    if page.boxes:
+        numbered, skipped = read_boxes(page.boxes, image.shape[:2])
+        if skipped and not numbered:
+            wrong = f"no annotated frame lies in the page ({skipped[0]})"
+            raise UserError(f"{page.source}: {wrong}; --whole-page ignores it")
+        if numbered:
+            return numbered, [f"left out: {reason}" for reason in skipped]
+    numbered = list(enumerate(find_panels(image), start=1))
+    if numbered != everything:
+        return numbered, []
+    return numbered, [f"{page.source}: taken as one frame; boxes in a .txt beside it tell others"]
+
+
+def write_page(
+    folder: Path,
+    image: np.ndarray,
+    numbered: list[tuple[int, Box]],
+    depth: PageDepth,
+    options: PredictionOptions,
+) -> None:
+    """Writes the depth of a page and of its frames, and what else `options` ask for."""
+    # of other options: there may have been more frames
+    for old in [folder / RECORD, *filter(Path.is_file, folder.glob("frame_*.*"))]:
+        old.unlink(missing_ok=True)
+    write_depth(folder / "page.png", depth.depth, options.floats)
+    write_image(folder / "preview.jpg", beside_depth(image, depth.depth), quality=85)
+    for (k, (x1, y1, x2, y2)), frame in zip(numbered, depth.frames, strict=True):
+        crop = image[y1:y2, x1:x2]
+        path = folder / f"frame_{k}.png"
+        write_depth(path, frame.depth, options.floats)
+        write_image(folder / f"frame_{k}_preview.jpg", beside_depth(crop, frame.depth), quality=85)
+        if options.parallax:
+            write_animation(path.with_suffix(".webp"), parallax(crop, frame.depth))
+        if options.point_cloud:
+            write_points(path.with_suffix(".ply"), crop, frame.depth)
+
+
+def write_sheets(output: Path, sheets: dict[str, list[PageInput]]) -> None:
+    """Writes contact sheets of the pages that have a preview, SHEET pages on each."""
+    for title, pages in sheets.items():
+        previews = [output / page.name / "preview.jpg" for page in pages]
+        previews = [path for path in previews if path.exists()]
+        for first in range(0, len(previews), SHEET):
+            number = f"_{first // SHEET + 1}" if len(previews) > SHEET else ""
+            sheet = contact_sheet([read_image(path) for path in previews[first : first + SHEET]])
+            write_image(output / f"contact_{title}{number}.jpg", sheet, quality=85)
