@@ -373,7 +373,8 @@ def test_models_that_cannot_be_had(tmp_path, monkeypatch):
     ):
         depth_model("MiDaS_small", tmp_path / "none.pt")
     with pytest.raises(
-        UserError, match=r"'midas': expected an existing file or one of default, MiDaS, MiDaS_small"
+        UserError,
+        match=r"'midas': expected an existing file or one of default-comics, default, MiDaS",
     ):
         depth_model("midas")
     with pytest.raises(UserError, match="expected an encoder of tf_efficientnet_lite3"):
