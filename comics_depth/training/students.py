@@ -1,0 +1,204 @@
+"""Depth models that are to be fitted: to which data, through which translations."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import nn
+from torch.utils.data import Dataset
+from torchvision.transforms import v2
+
+from comics_depth.cli import ModelSource
+from comics_depth.data.datasets import PairedDomains
+from comics_depth.data.prepared import (
+    comics_frames,
+    data_files,
+    frame_orderings,
+    frames_with_points,
+    photographs,
+)
+from comics_depth.data.transforms import PrintStyle, Sample, central_crops, printed, random_crops
+from comics_depth.evaluation.orderings import ordering_validation, starting_depth
+from comics_depth.paths import Layout, run_name
+from comics_depth.training.devices import default_device
+from comics_depth.training.loop import TrainingOptions, fit
+from comics_depth.training.run import Run, finished_run
+from comics_depth.training.samples import depth_validation, sample_grid
+from common.errors import UserError
+from common.files import file_hash
+from models.checkpoints import load_network, model_fingerprint
+from models.depth_model import AveragedDepth, DepthModel, depth_model
+from models.depth_objectives import DepthOrdering, DepthTraining
+from models.objectives import Objective
+
+# variant of photographs -> the translations it trains through
+TRANSLATIONS = {
+    "simple": {"translator": "simple"},
+    "add_text": {"translator": "without_text", "text_adder": "add_text"},
+    "add_text_ignoretext": {"translator": "without_text", "text_adder": "add_text"},
+    "printed": {},
+}
+ORDERINGS = "orderings"
+WITH_TEXT = ("add_text", "add_text_ignoretext")
+
+
+class Task(NamedTuple):
+    """What a training takes, but its options."""
+
+    objective: Objective
+    train: Dataset
+    validate: Callable
+    pictures: Callable | None
+
+
+@dataclass(frozen=True)
+class Student:
+    """A depth model that is to be fitted to photographs by a variant, and all that decides on the
+    result but the learning rate. print_share: of the training images, drawn as printed comics;
+    regulariser: weight of the depth from before, where a variant keeps it; recorded: the options of
+    the command, for the record of the run."""
+
+    layout: Layout
+    variant: str
+    tag: str | None
+    source: ModelSource
+    loss: str | None
+    image_size: int
+    print_share: float
+    regulariser: float | None
+    options: TrainingOptions
+    recorded: dict[str, Any]
+    restart: bool
+
+    @property
+    def name(self) -> str:
+        return run_name("depth_estimator", self.variant, self.tag)
+
+    @property
+    def fingerprint(self) -> str:
+        return model_fingerprint(*self.source)
+
+    def samples(self, split: str, crops: Callable[[Sample], Sample]) -> PairedDomains:
+        """Photographs with inverse depth, and comics frames with text maps for the variants that
+        add text."""
+        if self.variant == "printed":
+            crops = v2.Compose([crops, PrintStyle(1)])
+        options = {"transform": crops, "seed": self.options.seed}
+        depth = self.layout.photograph_depth
+        natural = photographs(self.layout, split, depth=depth, **options)
+        if self.variant not in WITH_TEXT:
+            return PairedDomains(natural, None)
+        comics = comics_frames(self.layout, split, with_text_maps=True, **options)
+        return PairedDomains(natural, comics)
+
+    def reads(self) -> list[Path]:
+        photographs = [self.layout.photographs, self.layout.photograph_depth]
+        return [*photographs, *self.translator_runs().values()]
+
+    def translator_runs(self) -> dict[str, Path]:
+        """Role -> the folder of the run whose network plays it."""
+        tagged = partial(self.layout.tagged_run, "natural2comics", tag=self.tag)
+        variants = TRANSLATIONS[self.variant].items()
+        return {role: tagged(variant=variant) for role, variant in variants}
+
+    def translators(self) -> tuple[dict[str, nn.Module], dict[str, Path]]:
+        """The frozen networks through which the variant sees photographs, and their checkpoints."""
+        networks = {}
+        files = {}
+        for role, folder in self.translator_runs().items():
+            variant = TRANSLATIONS[self.variant][role]
+            command = f"`python cyclegan_natural2comics.py {variant} --train`"
+            files[role] = finished_run(folder, command)
+            network = "add_text" if variant == "add_text" else "natural2comics"
+            networks[role] = load_network(files[role], network)
+        return networks, files
+
+    def inputs(self) -> dict[str, Path]:
+        """The files that decide on the result: data, teacher, translators."""
+        files = data_files(self.layout, with_text_maps=self.variant in WITH_TEXT)
+        if self.layout.photograph_teacher.exists():
+            files["teacher"] = self.layout.photograph_teacher
+        return files | self.translators()[1]
+
+    def fit(self, folder: Path, lr: float, options: TrainingOptions) -> list[dict]:
+        """Trains a copy of the depth model at this rate; returns the records of its epochs."""
+        model = depth_model(*self.source)
+        if not model.trainable:
+            raise UserError(
+                f"--depth-model {self.source.name}: this file has no trainable weights; "
+                "it can be a --teacher only"
+            )
+        task = self.task(model, lr)
+        recorded = self.recorded | {"lr": lr, "epochs": options.epochs}
+        recorded["depth_model"] = self.fingerprint
+        return fit(
+            task.objective,
+            task.train,
+            Run(folder, recorded, self.inputs(), self.restart),
+            options,
+            validate=task.validate,
+            monitor="val_loss",
+            pictures=task.pictures,
+        )
+
+    def task(self, model: DepthModel, lr: float) -> Task:
+        networks, _ = self.translators()
+        share = 0 if self.variant == "printed" else self.print_share
+        objective = DepthTraining(
+            model,
+            lr,
+            self.loss,
+            **networks,
+            ignore_text=self.variant == "add_text_ignoretext",
+            augment=partial(printed, share=share) if share else None,
+        )
+        held_out = self.samples("validation", central_crops(self.image_size))
+        return Task(
+            objective,
+            self.samples("train", random_crops(self.image_size)),
+            depth_validation(objective, held_out, self.options.batch_size),
+            sample_grid(objective, held_out),
+        )
+
+    def choice_record(self) -> dict[str, str]:
+        """What a chosen learning rate belongs to."""
+        files = {name: file_hash(path) for name, path in self.inputs().items()}
+        return files | {"depth_model": self.fingerprint, "loss": self.loss}
+
+
+@dataclass(frozen=True)
+class OrderingStudent(Student):
+    """A depth model that is to be fitted to the orderings of training frames; the orderings of
+    validation frames choose rate and epoch."""
+
+    def reads(self) -> list[Path]:
+        return [self.layout.frames, self.layout.orderings, self.layout.text_maps]
+
+    def inputs(self) -> dict[str, Path]:
+        layout = self.layout
+        files = {"frames": layout.manifest, "text": layout.text_choice}
+        orderings = [frame_orderings(layout, split) for split in ("train", "validation")]
+        files |= {path.name: path for found in orderings for path in found.values()}
+        return {name: path for name, path in files.items() if path.exists()}
+
+    def choice_record(self) -> dict[str, str]:
+        digest = hashlib.sha256()
+        for name, path in sorted(self.inputs().items()):
+            digest.update(f"{name} {file_hash(path)}\n".encode())
+        record = {"depth_model": self.fingerprint, "orderings": digest.hexdigest()}
+        return record | {"regulariser": str(self.regulariser), "print_style": str(self.print_share)}
+
+    def task(self, model: DepthModel, lr: float) -> Task:
+        train = frame_orderings(self.layout, "train")
+        before = AveragedDepth(depth_model(*self.source))
+        where = (self.layout, list(train), before, self.fingerprint, default_device())
+        options = {"resolution": self.image_size, "multiple": model.multiple}
+        options |= {"print_share": self.print_share, "seed": self.options.seed}
+        frames = frames_with_points(self.layout, train, starting_depth(*where), **options)
+        objective = DepthOrdering(model, lr, self.regulariser)
+        held_out = frame_orderings(self.layout, "validation")
+        validate = ordering_validation(objective.networks["depth"], self.layout, held_out)
+        return Task(objective, frames, validate, None)
