@@ -116,8 +116,9 @@ def demo(layout: Layout) -> np.ndarray:
         exact = read_depth(layout.frame_truth / f"{name}.png")
         cells = [cell(read_image(layout.frame(name)), name), cell(preview(exact), "exact")]
         for row, title in ROWS.items():
-            depth = read_depth(layout.predictions(row) / f"{name}.png")
-            cells.append(cell(preview(depth), title))
+            path = layout.predictions(row) / f"{name}.png"
+            if path.exists():
+                cells.append(cell(preview(read_depth(path)), title))
         columns.append(np.vstack(cells))
     return np.hstack(columns)
 
