@@ -45,7 +45,7 @@ VARIANTS = ("simple", "depth_aware", "without_text", "add_text")
 GENERATOR = ("features", "blocks", "residual", "skips")
 # option -> argument of PatchGAN
 DISCRIMINATOR = {"discriminator_features": "features", "patch": "patch", "spectral": "spectral"}
-OBJECTIVE = ("lr", "beta1", "cycle", "identity", "discriminator_rate", "average")
+OBJECTIVE = ("lr", "beta1", "cycle", "identity", "smooth", "discriminator_rate", "average")
 EXAMPLES = """\
   python cyclegan_natural2comics.py simple --train
   python cyclegan_natural2comics.py depth_aware --train --generate_depth_images --teacher MiDaS
@@ -98,7 +98,7 @@ def main() -> None:
             folder = layout.tagged_run("natural2comics", "without_text", args.tag)
             inputs["translator"] = finished_run(folder, translator)
             recorded["whole_comics"] = networks["whole_comics"] = args.whole_comics
-            del networks["cycle"]
+            del networks["cycle"], networks["smooth"]
             objective = AddText(load_network(inputs["translator"], "natural2comics"), **networks)
         else:
             teacher = None

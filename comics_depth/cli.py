@@ -60,6 +60,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "cycle": {"type": float, "help": "weight of the cycle loss"},
     "identity": {"type": float, "help": "weight of the identity loss"},
+    "smooth": {
+        "type": float,
+        "help": "weight of edge-aware smoothness: against texture where the input has none",
+    },
     "discriminator_rate": {
         "type": float,
         "help": "learning rate of the discriminators, relative to --lr",

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from models.cyclegan import PatchGAN, ResnetGenerator
 from models.depth_model import DepthModel
-from models.losses import discriminator_loss, lsgan
+from models.losses import discriminator_loss, edge_aware_smoothness, lsgan
 from models.objectives import Batch, Columns, Objective, Steps
 
 
@@ -44,7 +44,7 @@ def depth_view(teacher: DepthModel, images: torch.Tensor) -> torch.Tensor:
 
 class CycleGAN(Objective):
     """Photographs to comics and back (Zhu et al. 2017): mean LSGAN loss + 10 x cycle + 5 x identity
-    (by default).
+    (by default), and `smooth` x edge-aware smoothness of the translations.
 
     *simple* and *without_text* differ in the comics they are given; *depth_aware* shows the
     discriminator of the natural domain the teacher's depth too."""
@@ -58,6 +58,7 @@ class CycleGAN(Objective):
         *,
         cycle: float = 10,
         identity: float = 5,
+        smooth: float = 0,
         discriminator: dict | None = None,
         discriminator_rate: float = 1,
         average: float = 0,
@@ -84,7 +85,7 @@ class CycleGAN(Objective):
             ("natural2comics", "comics2natural"),
             average,
         )
-        self.weights = {"cycle": cycle, "identity": identity}
+        self.weights = {"cycle": cycle, "identity": identity, "smooth": smooth}
         self.pools = {"natural": ImagePool(), "comics": ImagePool()}
         self.view = partial(depth_view, teacher) if teacher else nn.Identity()
 
@@ -107,14 +108,16 @@ class CycleGAN(Objective):
         )
         gan = sum(lsgan(discriminators[domain](inputs[domain]), True) for domain in discriminators)
         weight = self.weights
-        yield (
-            "generators",
-            {
-                "gan": gan / 2,
-                "cycle": weight["cycle"] * cycle / 2,
-                "identity": weight["identity"] * identity / 2,
-            },
-        )
+        losses = {
+            "gan": gan / 2,
+            "cycle": weight["cycle"] * cycle / 2,
+            "identity": weight["identity"] * identity / 2,
+        }
+        if weight["smooth"]:
+            smooth = edge_aware_smoothness(fake["comics"], natural)
+            smooth = smooth + edge_aware_smoothness(fake["natural"], comics)
+            losses["smooth"] = weight["smooth"] * smooth / 2
+        yield "generators", losses
         self.update_averages()  # the loop comes back here when it has stepped
         with torch.no_grad():
             real = {"comics": comics, "natural": self.view(natural)}
@@ -152,8 +155,11 @@ def add_text(
     3, H, W).
 
     The 2020 generator saw the whole frame and could copy content that contradicts the photograph's
-    depth; unless `whole`, it sees the text areas alone. comics, photograph (N, 3, H, W); mask (N,
-    1, H, W) in [0, 1]."""
+    depth; unless `whole`, it sees the text areas alone. A residual generator starts from the
+    photograph with the text areas pasted in. comics, photograph (N, 3, H, W); mask (N, 1, H, W) in
+    [0, 1]."""
+    if generator.architecture["residual"]:
+        photograph = torch.lerp(photograph, comics, mask)
     return generator(torch.cat([comics if whole else comics * mask, mask, photograph], dim=1))
 
 

@@ -16,6 +16,17 @@ def discriminator_loss(
     return 0.5 * (lsgan(discriminator(real), True) + lsgan(discriminator(fake), False))
 
 
+def edge_aware_smoothness(images: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+    """Mean change between neighbouring pixels of `images` where `source` hardly changes: weight
+    exp(-10 |change of source|) (Godard et al. 2017, arXiv:1609.03677, section 3.2, there of
+    disparities). Both (N, 3, H, W) in [0, 1]."""
+    total = images.new_zeros(())
+    for axis in (2, 3):
+        change = source.diff(dim=axis).abs().mean(1, keepdim=True)
+        total = total + (images.diff(dim=axis).abs() * torch.exp(-10 * change)).mean()
+    return total
+
+
 def l1(predicted: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
     """Mean absolute difference over valid pixels, in the target's units. All (N, H, W); valid in
     [0, 1]."""

@@ -14,6 +14,7 @@ from models.gan_objectives import AddText, CycleGAN, ImagePool, add_text, depth_
 from models.losses import (
     _standardised,
     discriminator_loss,
+    edge_aware_smoothness,
     l1,
     lsgan,
     pairs_in_order,
@@ -173,6 +174,16 @@ def test_least_squares_gan_by_hand():
     )
 
 
+def test_smoothness_counts_changes_where_the_source_has_none():
+    stripes = torch.zeros(1, 3, 4, 4)
+    stripes[..., 1::2, :] = 0.5
+    flat = torch.full_like(stripes, 0.7)
+    assert edge_aware_smoothness(stripes, flat).item() == pytest.approx(0.5)
+    edges = edge_aware_smoothness(stripes, stripes).item()
+    assert edges == pytest.approx(0.5 * math.exp(-5))
+    assert edge_aware_smoothness(flat, stripes).item() == 0
+
+
 def test_text_areas_is_the_mean_squared_error():
     objective = TextAreas(features=2, lr=1e-3)
     objective.networks["text"] = nn.Conv2d(3, 1, 1)
@@ -291,11 +302,10 @@ class Constant(nn.Module):
 
     def __init__(self, value, channels=None):
         super().__init__()
-        self.value, self.channels, self.seen = (
-            nn.Parameter(torch.tensor(float(value))),
-            channels,
-            [],
-        )
+        self.architecture = {"residual": False}
+        self.value = nn.Parameter(torch.tensor(float(value)))
+        self.channels = channels
+        self.seen = []
 
     def forward(self, x):
         self.seen.append(x.detach().clone())
@@ -324,6 +334,17 @@ def test_losses_of_a_cyclegan_by_hand():
     assert [float(seen.mean()) for seen in discriminator.seen] == pytest.approx(
         [0.2, 0.3, 0.2]
     )  # fake, then real and fake
+
+
+def test_a_weight_on_smoothness_adds_its_term_for_both_directions():
+    objective = CycleGAN(TINY, 1e-3, 0.5, smooth=2)
+    batch = batch_of()
+    natural, comics = batch["natural"]["image"], batch["comics"]["image"]
+    with torch.no_grad():
+        there = edge_aware_smoothness(objective.networks["natural2comics"](natural), natural)
+        back = edge_aware_smoothness(objective.networks["comics2natural"](comics), comics)
+    expected = float(there + back)
+    assert measured(objective, batch)["generators"]["smooth"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_depth_view_is_between_zero_and_one_per_image_and_passes_gradients():
@@ -359,7 +380,7 @@ def test_the_generator_learns_through_the_frozen_teacher():
 class Recorder(nn.Module):
     def __init__(self):
         super().__init__()
-        self.architecture = {"kind": "recorder"}
+        self.architecture = {"kind": "recorder", "residual": False}
 
     def forward(self, x):
         self.seen = x.detach().clone()
@@ -384,6 +405,17 @@ def test_the_text_adder_sees_the_text_areas_alone_unless_whole():
     )
     add_text(recorder, comics, mask, photograph, whole=True)
     assert torch.equal(recorder.seen[:, :3], comics)
+
+
+def test_a_residual_text_adder_starts_from_the_pasted_text():
+    batch = batch_of()
+    comics, mask = batch["comics"]["image"], batch["comics"]["text_mask"]
+    generator = ResnetGenerator(7, 2, 1, residual=True)
+    nn.init.zeros_(generator.head[1].weight)
+    photograph = batch["natural"]["image"]
+    pasted = add_text(generator, comics, mask, photograph, whole=False)
+    expected = torch.where(mask > 0, comics, photograph).clamp(0.02, 0.98)
+    assert torch.allclose(pasted, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -472,9 +504,8 @@ def test_the_student_sees_photographs_comics_or_comics_with_text():
     recorder = Recorder()
     depth_training(translator=translator, text_adder=recorder).inputs(batch)
     assert recorder.seen[:, :3, 8:].abs().max() == 0 and (recorder.seen[:, 4:] == 0.4).all()
-    recorder.architecture = {
-        "whole_comics": True
-    }  # as a checkpoint of `add_text --whole-comics` says
+    # as a checkpoint of `add_text --whole-comics` says
+    recorder.architecture = {"whole_comics": True, "residual": False}
     depth_training(translator=translator, text_adder=recorder).inputs(batch)
     assert torch.equal(recorder.seen[:, :3], comics)
 
