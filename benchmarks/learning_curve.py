@@ -26,7 +26,7 @@ START = "default"
 COUNTS = (10, 25, 50, 100)
 STEPS = 200
 BATCH = 2
-KINDS = ("inter_objects", "against", "without_farthest")
+KINDS = ("inter_objects", "against_height", "without_background")
 
 
 def main() -> None:
@@ -71,7 +71,7 @@ def score(layout: Layout, model: str) -> dict[str, float]:
 
 
 def told(count: int, scores: list[dict[str, float]]) -> None:
-    means = (f"{np.mean([s.get(kind, np.nan) for s in scores]):.3f}" for kind in KINDS)
+    means = (f"{np.mean([s[kind] for s in scores]):.3f}" for kind in KINDS)
     spread = np.ptp([s["inter_objects"] for s in scores])
     print(f"| {count} | {' | '.join(means)} | {spread:.3f} |", flush=True)
 
@@ -82,7 +82,7 @@ def draw(path: Path, scores: dict[int, list[dict[str, float]]]) -> None:
     axes = figure.subplots()
     places = np.arange(len(scores))
     for kind, colour in zip(KINDS, ("tab:blue", "tab:orange", "tab:green"), strict=True):
-        drawn = [[s.get(kind, np.nan) for s in found] for found in scores.values()]
+        drawn = [[s[kind] for s in found] for found in scores.values()]
         axes.plot(places, [np.mean(d) for d in drawn], color=colour, label=kind.replace("_", " "))
         for place, values in zip(places, drawn, strict=True):
             axes.plot([place] * len(values), values, ".", color=colour)
