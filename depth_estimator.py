@@ -34,7 +34,7 @@ from models.external import downloads
 EXAMPLES = """\
   python depth_estimator.py simple --optimize_lr --train --generate_depth_images
   python depth_estimator.py add_text_ignoretext --train --lr 1e-5
-  python depth_estimator.py orderings --train --lr 5e-4 --print-style 0.7
+  python depth_estimator.py orderings --train --lr 5e-4 --print-style 0.7 --translated 1
   python depth_estimator.py simple --train --depth-model MiDaS_small --tag small"""
 ACTIONS = {
     "optimize_lr": "one epoch at each of --rates; --train takes the best on validation",
@@ -45,15 +45,23 @@ ACTIONS = {
 
 def main() -> None:
     models = ("depth_model", "depth_weights")
-    own = ("loss", "rates", "regulariser", "print_style")
+    own = ("loss", "rates", "regulariser", "print_style", "translated")
     parser = command_line(
         __doc__, EXAMPLES, "tag", *TRAINING, *own, *models, "floats", actions=ACTIONS
     )
     parser.add_argument("variant", choices=(*TRANSLATIONS, ORDERINGS))
     args = parser.parse_args()
     args = apply_preset(args, ORDERINGS if args.variant == ORDERINGS else "depth_estimator")
-    if not 0 <= args.print_style <= 1:
-        parser.error(f"--print-style: expected a share from 0 to 1, found {args.print_style}")
+    for option, share in {
+        "--print-style": args.print_style,
+        "--translated": args.translated,
+    }.items():
+        if not 0 <= (share or 0) <= 1:
+            parser.error(f"{option}: expected a share from 0 to 1, found {share}")
+    if args.translated and args.variant != ORDERINGS:
+        parser.error(
+            f"--translated is for {ORDERINGS}; {args.variant} sees nothing but photographs"
+        )
     if args.optimize_lr and args.variant == "add_text_ignoretext":
         parser.error(f"{args.variant} has no sweep of its own: it takes the rate of add_text")
     layout = args.layout
@@ -69,6 +77,7 @@ def main() -> None:
         args.image_size,
         args.print_style,
         args.regulariser,
+        args.translated or 0,
         TrainingOptions(**values(args, *FITTING)),
         values(args, "preset", "variant", *own[2:], "loss", *TRAINING),
         args.restart,

@@ -86,6 +86,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "SHARE",
         "help": "share of the training images that are drawn as printed comics (0 to 1)",
     },
+    "translated": {
+        "type": float,
+        "metavar": "SHARE",
+        "help": "orderings: share of the frames that have a translated photograph, with the "
+        "teacher's depth, beside them (0 to 1, default 0)",
+    },
     "rates": {"type": float, "nargs": "+", "help": "learning rates of the sweep"},
     "momentum": {
         "type": float,

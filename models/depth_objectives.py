@@ -1,6 +1,5 @@
 """What depth models are fitted to: depth of pictures, or the order of points."""
 
-import copy
 from collections.abc import Callable
 
 import torch
@@ -26,15 +25,18 @@ class DepthTraining(Objective):
         text_adder: nn.Module | None = None,
         ignore_text: bool = False,
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        average: float = 0,
     ):
         """augment: changes the images (N, 3, H, W) that the student learns from, not those that it
-        is measured on."""
+        is measured on. average: see Objective."""
         frozen = {"translator": translator, "text_adder": text_adder}
         super().__init__(
             {"depth": student},
             {"depth": ["depth"]},
             lr,
             frozen={k: v for k, v in frozen.items() if v},
+            averaged=("depth",),
+            average=average,
         )
         self.loss, self.ignore_text = DEPTH_LOSSES[loss], ignore_text
         self.augment = augment
@@ -54,9 +56,12 @@ class DepthTraining(Objective):
     def steps(self, batch: Batch) -> Steps:
         """batch: natural with image (N, 3, H, W) and depth (N, 1, H, W); comics with image and
         text_mask to add."""
+        yield "depth", {"loss": self._learnt(batch)}
+
+    def _learnt(self, batch: Batch) -> torch.Tensor:
         images = self.inputs(batch)
         images = self.augment(images) if self.augment else images
-        yield "depth", {"loss": self._measure(batch, images)[0]}
+        return self._measure(batch, images, self.learning("depth"))[0]
 
     def pictures(self, batch: Batch) -> Columns:
         """Photograph and what the student sees of it, (N, 3, H, W); its inverse depth and the
@@ -70,10 +75,12 @@ class DepthTraining(Objective):
 
     def measure(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """(loss over the batch, the student's inverse depth (N, H, W))."""
-        return self._measure(batch, self.inputs(batch))
+        return self._measure(batch, self.inputs(batch), self.networks["depth"])
 
-    def _measure(self, batch: Batch, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        predicted = self.networks["depth"](images, resize=False)
+    def _measure(
+        self, batch: Batch, images: torch.Tensor, student: nn.Module
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        predicted = student(images, resize=False)
         target = batch["natural"]["depth"][:, 0]
         valid = (
             1 - batch["comics"]["text_mask"][:, 0] if self.ignore_text else torch.ones_like(target)
@@ -81,44 +88,49 @@ class DepthTraining(Objective):
         return self.loss(predicted, target, valid), predicted
 
 
-class DepthOrdering(Objective):
+class DepthOrdering(DepthTraining):
     """A depth model fitted to the order of points: ranking loss + `regulariser` x
-    scale-and-shift-invariant loss to the depth that it gave before, so that shapes are kept.
+    scale-and-shift-invariant loss to the depth that it gave before, so that shapes are kept, + that
+    loss to the teacher's depth of translated photographs where a batch has any.
 
     Some hundred points are few for millions of weights, so what counts is the running mean of the
-    weights (`depth`), not the weights that are stepped (`student`); BatchNorm keeps its
-    statistics, since two frames have none of their own."""
+    weights; BatchNorm keeps its statistics, since two frames have none of their own."""
 
-    longest_memory = 0.995  # of the running mean, a step; it begins shorter
-
-    def __init__(self, student: DepthModel, lr: float, regulariser: float):
-        networks = {"depth": copy.deepcopy(student).requires_grad_(False), "student": student}
-        super().__init__(networks, {"student": ["student"]}, lr)
+    def __init__(
+        self,
+        student: DepthModel,
+        lr: float,
+        regulariser: float,
+        translator: nn.Module | None = None,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ):
+        super().__init__(student, lr, "ssi", translator, augment=augment, average=0.995)
         self.regulariser = regulariser
         self.stepped = 0
 
-    def steps(self, batch: dict[str, list[dict[str, torch.Tensor]]]) -> Steps:
+    def steps(self, batch: dict) -> Steps:
         """batch: comics, a list of frames of any size: image (3, H, W), depth (1, H, W), valid (1,
-        H, W) in [0, 1], points (P, 4): object level, intra level, x, y."""
+        H, W) in [0, 1], points (P, 4): object level, intra level, x, y; natural as in
+        DepthTraining, of any number or absent: a photograph counts as much as a frame."""
         self.networks.eval()
-        self._remember()
+        frames = batch["comics"]
         order, shape = [], []
-        for frame in batch["comics"]:
-            predicted = self.networks["student"](frame["image"][None], resize=False)
+        for frame in frames:
+            predicted = self.learning("depth")(frame["image"][None], resize=False)
             order.append(ranking(predicted[0], frame["points"]))
             shape.append(scale_and_shift_invariant(predicted, frame["depth"], frame["valid"]))
-        shape = self.regulariser * torch.stack(shape).mean()
-        yield "student", {"order": torch.stack(order).mean(), "shape": shape}
-
-    @torch.no_grad()
-    def _remember(self) -> None:
-        kept = min(self.longest_memory, (self.stepped + 1) / (self.stepped + 20))
-        pairs = zip(
-            self.networks["depth"].parameters(), self.networks["student"].parameters(), strict=True
-        )
-        for mean, weights in pairs:
-            mean.lerp_(weights, 1 - kept)
-        self.stepped += 1
+        terms = {
+            "order": torch.stack(order).mean(),
+            "shape": self.regulariser * torch.stack(shape).mean(),
+        }
+        if "translator" in self.frozen:  # the same terms in every step, so that they have a mean
+            photographs = len(batch["natural"]["image"]) if "natural" in batch else 0
+            terms["translated"] = terms["order"].new_zeros(())
+            if photographs:
+                terms["translated"] = self._learnt(batch) * photographs / len(frames)
+        yield "depth", terms
+        self.stepped += 1  # the running mean is short at first
+        self.update_averages(min(self.average, (self.stepped + 1) / (self.stepped + 20)))
 
     def state(self) -> dict:
         return {"stepped": self.stepped}

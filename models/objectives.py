@@ -60,14 +60,16 @@ class Objective:
         return self.networks[f"{name}_learning" if name in self.averaged else name]
 
     @torch.no_grad()
-    def update_averages(self) -> None:
-        """Moves the averages by 1 - `average` towards the weights after a step."""
+    def update_averages(self, kept: float | None = None) -> None:
+        """Moves the averages by 1 - `kept` (left out: `average`) towards the weights after a
+        step."""
+        kept = self.average if kept is None else kept
         for name in self.averaged:
             pairs = zip(
                 self.networks[name].parameters(), self.learning(name).parameters(), strict=True
             )
             for mean, weight in pairs:
-                mean.lerp_(weight, 1 - self.average)
+                mean.lerp_(weight, 1 - kept)
 
     def state(self) -> dict:
         return {name: [image.cpu() for image in pool.images] for name, pool in self.pools.items()}

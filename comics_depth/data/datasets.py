@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import ConcatDataset, Dataset
+from torch.utils.data import ConcatDataset, Dataset, default_collate
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
@@ -110,6 +110,34 @@ class PairedDomains(Dataset):
             random = np.random.default_rng((self.datasets[0].seed, self.datasets[0].epoch, index))
             pair["comics"] = self.comics.sample(int(random.integers(len(self.comics))), index)
         return pair
+
+
+class WithPhotographs(Dataset):
+    """{comics: sample of `frames`} once an epoch, with the probability `share` also {natural: a
+    random photograph}; it depends on (seed, epoch, index) of the photographs alone."""
+
+    def __init__(self, frames: Dataset, photographs: Frames, share: float):
+        self.datasets = [frames, photographs]
+        self.share = share
+
+    def __len__(self) -> int:
+        return len(self.datasets[0])
+
+    def __getitem__(self, index: int) -> dict[str, Sample]:
+        frames, photographs = self.datasets
+        random = np.random.default_rng((photographs.seed, photographs.epoch, index, 1))
+        sample = {"comics": frames[index]}
+        if random.random() < self.share:
+            chosen = int(random.integers(len(photographs)))
+            sample["natural"] = photographs.sample(chosen, index)
+        return sample
+
+    @staticmethod
+    def collate(samples: list[dict]) -> dict:
+        """Frames differ in size, so they stay a list; photographs, where there are any, do not."""
+        batch = {"comics": [sample["comics"] for sample in samples]}
+        natural = [sample["natural"] for sample in samples if "natural" in sample]
+        return batch | ({"natural": default_collate(natural)} if natural else {})
 
 
 def set_epoch(data: Dataset, epoch: int) -> None:

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
 from comics_depth.cli import ModelSource
-from comics_depth.data.datasets import PairedDomains
+from comics_depth.data.datasets import PairedDomains, WithPhotographs
 from comics_depth.data.prepared import (
     comics_frames,
     data_files,
@@ -58,8 +58,9 @@ class Task(NamedTuple):
 class Student:
     """A depth model that is to be fitted to photographs by a variant, and all that decides on the
     result but the learning rate. print_share: of the training images, drawn as printed comics;
-    regulariser: weight of the depth from before, where a variant keeps it; recorded: the options of
-    the command, for the record of the run."""
+    regulariser, translated: weight of the depth from before, and the share of frames with a
+    translated photograph beside them, of `orderings`; recorded: the options of the command, for the
+    record of the run."""
 
     layout: Layout
     variant: str
@@ -69,6 +70,7 @@ class Student:
     image_size: int
     print_share: float
     regulariser: float | None
+    translated: float
     options: TrainingOptions
     recorded: dict[str, Any]
     restart: bool
@@ -76,6 +78,11 @@ class Student:
     @property
     def name(self) -> str:
         return run_name("depth_estimator", self.variant, self.tag)
+
+    @property
+    def translations(self) -> dict[str, str]:
+        """Role -> variant of natural2comics whose network plays it."""
+        return TRANSLATIONS[self.variant]
 
     @property
     def fingerprint(self) -> str:
@@ -101,7 +108,7 @@ class Student:
     def translator_runs(self) -> dict[str, Path]:
         """Role -> the folder of the run whose network plays it."""
         tagged = partial(self.layout.tagged_run, "natural2comics", tag=self.tag)
-        variants = TRANSLATIONS[self.variant].items()
+        variants = self.translations.items()
         return {role: tagged(variant=variant) for role, variant in variants}
 
     def translators(self) -> tuple[dict[str, nn.Module], dict[str, Path]]:
@@ -109,7 +116,7 @@ class Student:
         networks = {}
         files = {}
         for role, folder in self.translator_runs().items():
-            variant = TRANSLATIONS[self.variant][role]
+            variant = self.translations[role]
             command = f"`python cyclegan_natural2comics.py {variant} --train`"
             files[role] = finished_run(folder, command)
             network = "add_text" if variant == "add_text" else "natural2comics"
@@ -174,31 +181,47 @@ class OrderingStudent(Student):
     """A depth model that is to be fitted to the orderings of training frames; the orderings of
     validation frames choose rate and epoch."""
 
+    @property
+    def translations(self) -> dict[str, str]:
+        return TRANSLATIONS["simple"] if self.translated else {}
+
     def reads(self) -> list[Path]:
-        return [self.layout.frames, self.layout.orderings, self.layout.text_maps]
+        own = [self.layout.frames, self.layout.orderings, self.layout.text_maps]
+        return own + (super().reads() if self.translated else [])
 
     def inputs(self) -> dict[str, Path]:
         layout = self.layout
         files = {"frames": layout.manifest, "text": layout.text_choice}
         orderings = [frame_orderings(layout, split) for split in ("train", "validation")]
         files |= {path.name: path for found in orderings for path in found.values()}
-        return {name: path for name, path in files.items() if path.exists()}
+        files = {name: path for name, path in files.items() if path.exists()}
+        return files | (super().inputs() if self.translated else {})
 
     def choice_record(self) -> dict[str, str]:
         digest = hashlib.sha256()
         for name, path in sorted(self.inputs().items()):
             digest.update(f"{name} {file_hash(path)}\n".encode())
+        weights = {"regulariser": self.regulariser, "print_style": self.print_share}
+        weights |= {"translated": self.translated} if self.translated else {}
         record = {"depth_model": self.fingerprint, "orderings": digest.hexdigest()}
-        return record | {"regulariser": str(self.regulariser), "print_style": str(self.print_share)}
+        return record | {name: str(weight) for name, weight in weights.items()}
 
     def task(self, model: DepthModel, lr: float) -> Task:
+        networks, _ = self.translators()
+        natural = None
+        if self.translated:
+            natural = self.samples("train", random_crops(self.image_size)).natural
         train = frame_orderings(self.layout, "train")
         before = AveragedDepth(depth_model(*self.source))
         where = (self.layout, list(train), before, self.fingerprint, default_device())
         options = {"resolution": self.image_size, "multiple": model.multiple}
         options |= {"print_share": self.print_share, "seed": self.options.seed}
         frames = frames_with_points(self.layout, train, starting_depth(*where), **options)
-        objective = DepthOrdering(model, lr, self.regulariser)
+        if natural:
+            frames = WithPhotographs(frames, natural, self.translated)
+        share = self.print_share
+        augment = partial(printed, share=share) if share else None
+        objective = DepthOrdering(model, lr, self.regulariser, **networks, augment=augment)
         held_out = frame_orderings(self.layout, "validation")
         validate = ordering_validation(objective.networks["depth"], self.layout, held_out)
         return Task(objective, frames, validate, None)

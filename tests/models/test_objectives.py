@@ -579,24 +579,43 @@ def test_orderings_are_learnt():
     objective = DepthOrdering(tiny_depth(), 1e-2, regulariser=0.1)
     batch, losses = ordered_batch(), []
     for _ in range(60):
-        ((name, terms),) = objective.steps(batch)
-        losses.append(float(terms["order"].detach()))
-        assert step(objective, (name, terms))[0] == "student"
+        for name, terms in objective.steps(batch):
+            losses.append(float(terms["order"].detach()))
+            assert step(objective, (name, terms))[0] == "depth" and set(terms) == {"order", "shape"}
     assert losses[-1] < 0.7 * losses[0]
 
 
 def test_the_running_mean_follows_the_student_and_its_age_is_part_of_the_state():
     objective = DepthOrdering(tiny_depth(), 1e-2, regulariser=0)
-    weight = objective.networks["student"].network.convolution.weight
+    weight = objective.learning("depth").network.convolution.weight
     mean = objective.networks["depth"].network.convolution.weight
-    start = weight.detach().clone()
-    step(objective, next(objective.steps(ordered_batch())))
-    assert torch.equal(mean, start) and not torch.equal(weight, start)
-    next(objective.steps(ordered_batch()))  # kept: 2 of 21 parts
-    assert torch.allclose(mean, start + (weight - start) * 19 / 21, atol=1e-6)
+    expected = weight.detach().clone()
+    for kept in (2 / 21, 3 / 22):
+        before = weight.detach().clone()
+        for request in objective.steps(ordered_batch()):
+            step(objective, request)
+        assert not torch.equal(weight, before)
+        expected = kept * expected + (1 - kept) * weight.detach()
+        assert torch.allclose(mean, expected, atol=1e-6)
     again = DepthOrdering(tiny_depth(), 1e-2, regulariser=0)
     again.load_state(objective.state())
     assert again.stepped == objective.stepped == 2
+
+
+def test_a_translated_photograph_counts_as_much_as_a_frame():
+    """The loss of `simple` on it, of the student as it learns; none in a batch is 0."""
+    translator = ResnetGenerator(3, features=2, blocks=1)
+    objective = DepthOrdering(tiny_depth(), 1e-2, 1, translator=translator)
+    simple = DepthTraining(objective.learning("depth"), 1e-2, "ssi", translator)
+    photographs = {"image": torch.rand(1, 3, 32, 32), "depth": torch.rand(1, 1, 32, 32)}
+    batch = ordered_batch()
+    ((_, without),) = objective.steps(batch)
+    ((_, terms),) = objective.steps(batch | {"natural": photographs})
+    ((_, alone),) = simple.steps({"natural": photographs})
+    loss = float(alone["loss"].detach())
+    assert float(without.pop("translated")) == 0 < loss
+    assert float(terms["translated"].detach()) == pytest.approx(loss / 2)
+    assert all(torch.equal(terms[name], value) for name, value in without.items())
 
 
 def test_text_has_no_shape_to_keep():

@@ -18,6 +18,7 @@ import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
 
+from comics_depth.data.datasets import WithPhotographs
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.prepared import comics_frames
 from comics_depth.images import read_image, write_image
@@ -35,6 +36,7 @@ TRANSLATE, BASELINE, EVALUATE = "cyclegan_natural2comics.py", "baseline.py", "ev
 TRAIN, GENERATE = "--train", "--generate_depth_images"
 SMALL = ["--image-size", "32", "--batch-size", "2", "--epochs", "1"]
 ORDER = ["--rates", "1e-4", "1e-3", "--image-size", "64", "--batch-size", "2", "--epochs", "2"]
+BOTH = ["orderings", TRAIN, "--lr", "1e-3", "--translated", "0.7", *ORDER[3:]]
 GAN = [*SMALL, "--features", "2", "--blocks", "1"]
 RULES = ("lower_is_nearer", "centre_is_nearer", "chance")
 RUNS = [
@@ -101,6 +103,7 @@ TOO_EARLY = {
         ((TRANSLATE, "simple", GENERATE), "cyclegan_natural2comics.py simple --train"),
         ((TRANSLATE, "simple", "--translate", "."), "cyclegan_natural2comics.py simple --train"),
         ((DEPTH, "simple", TRAIN, "--lr", "1e-3"), "cyclegan_natural2comics.py simple --train"),
+        ((DEPTH, *BOTH), "cyclegan_natural2comics.py simple --train"),
     ],
     "without": [
         ((TRANSLATE, "add_text", TRAIN), "cyclegan_natural2comics.py without_text --train"),
@@ -395,12 +398,12 @@ def test_orderings_of_training_frames_are_learnt_and_those_of_validation_choose(
     layout, said, _ = world
     run = layout.run("depth_estimator_orderings")
     records, config = read_metrics(run), read_json(run / "config.json")
-    assert [set(r) >= {"student/order", "student/shape", "val_loss"} for r in records] == [True] * 2
+    assert [set(r) >= {"depth/order", "depth/shape", "val_loss"} for r in records] == [True] * 2
     best = torch.load(run / "best.pt", weights_only=True)
     losses = [record["val_loss"] for record in records]
     assert best["epoch"] == 1 + int(np.argmin(losses)) and set(best["networks"]) == {
         "depth",
-        "student",
+        "depth_learning",
     }
     assert all(r["val_loss"] == pytest.approx(1 - r["val_inter_objects"]) for r in records)
     used = {path.stem for path in layout.starting_depth.glob("*.png")}
@@ -412,6 +415,38 @@ def test_orderings_of_training_frames_are_learnt_and_those_of_validation_choose(
     assert set(config["inputs"]) & hashed == hashed - tested
     assert config["options"]["print_style"] == 0.7 and config["options"]["regulariser"] == 0.5
     assert "chosen by --optimize_lr of orderings" in said["fit orderings"]
+
+
+def test_orderings_beside_translated_photographs_resume_as_if_never_stopped(world, monkeypatch):
+    layout = world[0]
+    call(layout, DEPTH, *BOTH, "--tag", "whole")
+    read = WithPhotographs.__getitem__
+    drawn = []
+
+    def stops(self, index):
+        if self.datasets[0].epoch == 2:
+            raise KeyboardInterrupt
+        drawn.append("natural" in (sample := read(self, index)))
+        return sample
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WithPhotographs, "__getitem__", stops)
+        call(layout, DEPTH, *BOTH, "--tag", "halved", code=130)
+    assert set(drawn) == {True, False}
+    assert "resuming after epoch 1 of 2" in call(layout, DEPTH, *BOTH, "--tag", "halved")
+    runs = [layout.run(f"depth_estimator_orderings-{tag}") for tag in ("whole", "halved")]
+    records = [[r | {"seconds": 0} for r in read_metrics(run)] for run in runs]
+    assert records[0] == records[1] and records[0][0]["depth/translated"] > 0
+    weights = [torch.load(run / "last.pt", weights_only=True)["networks"] for run in runs]
+    for name, states in weights[0].items():
+        assert all(torch.equal(value, weights[1][name][key]) for key, value in states.items())
+    inputs = read_json(runs[0] / "config.json")["inputs"]
+    assert {"translator", "teacher", "coco_val2017_train.txt", "frames"} <= set(inputs)
+    for run in runs:
+        shutil.rmtree(run)
+    told = call(layout, DEPTH, "simple", TRAIN, "--translated", "1", code=2)
+    assert "--translated is for orderings" in told
+    assert "from 0 to 1, found 2" in call(layout, DEPTH, *BOTH, "--translated", "2", code=2)
 
 
 def test_printed_photographs_need_no_translation(world):

@@ -10,8 +10,8 @@ from tools.ship_comics_depth import ship
 
 
 def checkpoint(path, model):
-    networks = {"depth": model.state_dict(), "student": {}}
-    architecture = {"depth": model.architecture, "student": {}}
+    networks = {"depth": model.state_dict(), "depth_learning": {}}
+    architecture = {"depth": model.architecture, "depth_learning": {}}
     save_checkpoint(path, {"architecture": architecture, "epoch": 1, "networks": networks})
     return path
 
