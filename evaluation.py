@@ -1,22 +1,24 @@
 """Scores depth against depth orderings: one prediction set, the whole table, anybody's depth maps,
-or any depth models."""
+or any depth models; or compares the orderings of two annotators."""
 
 import argparse
 from pathlib import Path
 
 from comics_depth.cli import apply_preset, command_line, run_main, values, with_full_commands
+from comics_depth.evaluation.agreement import agreed_frames, agreement, agreement_text
 from comics_depth.evaluation.metrics import PROTOCOLS
 from comics_depth.evaluation.report import write_report
 from comics_depth.evaluation.scoring import (
     complete_maps,
     count_set,
     ordered_frames,
+    orderings_folder,
     score,
     scores_document,
 )
 from comics_depth.evaluation.sets import ROWS, model_sets, named_models, stage_sets
 from comics_depth.evaluation.table import CAPTION, markdown
-from comics_depth.paths import SPLITS
+from comics_depth.paths import SPLITS, Layout
 from common.errors import UserError
 from common.files import write_json
 
@@ -24,7 +26,9 @@ EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
   python evaluation.py all --preset demo
   python evaluation.py predictions my_depth_maps --orderings my_orderings --json scores.json
   python evaluation.py models default MiDaS theirs=their_torchscript.pt --split test
-  python evaluation.py models hf:depth-anything/Depth-Anything-V2-Small-hf depth_estimator_simple"""
+  python evaluation.py models hf:depth-anything/Depth-Anything-V2-Small-hf depth_estimator_simple
+  python evaluation.py agreement anna bert
+  python evaluation.py all --preset demo --orderings anna bert --agreed"""
 
 
 def main() -> None:
@@ -35,16 +39,23 @@ def main() -> None:
         sets, baseline = model_sets(layout, models, args.baseline)
     elif args.baseline or args.averaged or args.floats or args.restart:
         raise UserError("--baseline, --averaged, --floats and --restart are options of `models`")
+    elif args.approach == "agreement":
+        return compare_annotators(layout, args.words, args.split, args.json, args.dry_run)
     else:
         sets, baseline = stage_sets(layout, args.approach, args.words, args.tag)
-    orderings = args.orderings or layout.orderings
-    splits = chosen_splits(args.split, args.orderings is not None, protocol)
+    annotators = args.orderings or [str(layout.orderings)]
+    folders = [orderings_folder(layout, annotator) for annotator in annotators]
+    if args.agreed and len(folders) < 2:
+        raise UserError("--agreed needs --orderings of two annotators or more")
+    own_folder = bool(args.orderings) and any(folder.is_dir() for folder in map(Path, annotators))
+    splits = chosen_splits(args.split, own_folder, protocol)
     report = args.report
     if report is None and args.approach in ("all", "models"):
         report = layout.results / ("models" if models else "")
     if args.dry_run:
         scope = " and ".join(splits or ["all"])
-        print(f"would score, {protocol} protocol, the orderings in {orderings} ({scope}):")
+        where = " and ".join(map(str, folders))
+        print(f"would score, {protocol} protocol, the orderings in {where} ({scope}):")
         for one in sets:
             missing = "" if one.folder.is_dir() else " (missing)"
             model = f", predicted by {models[one.name]}" if one.name in models else ""
@@ -54,8 +65,13 @@ def main() -> None:
             print(f"would write {path}")
         return
 
-    frames = ordered_frames(layout, orderings, splits, protocol)
+    frames = ordered_frames(layout, folders, splits, protocol)
     caption = CAPTION.format(baseline=baseline.name, protocol=protocol)
+    if args.orderings:
+        caption += f" Orderings: {', '.join(annotators)}"
+        caption += "; only pairs in the same order for all of them." if args.agreed else "."
+    if args.agreed:
+        frames = agreed_frames(frames)
     if models:
         from comics_depth.evaluation import models as networks  # nothing else here needs torch
 
@@ -87,7 +103,10 @@ def main() -> None:
 def command_parser() -> argparse.ArgumentParser:
     parser = command_line(__doc__, EXAMPLES, "tag", "averaged", "floats", "restart")
     add = parser.add_argument
-    add("approach", choices=(*ROWS, "all", "predictions", "models"), help="what is scored")
+    approaches = (*ROWS, "all", "predictions", "models", "agreement")
+    add(
+        "approach", choices=approaches, help="what is scored; agreement: how alike two people order"
+    )
     add(
         "words",
         nargs="*",
@@ -95,7 +114,9 @@ def command_parser() -> argparse.ArgumentParser:
         help="; ".join(f"{name}: {', '.join(ROWS[name][1])}" for name in ROWS)
         + "; all: nothing; predictions: FOLDER of <frame>.png (8 or 16 bit) or .npy (preferred),"
         " larger = nearer; models: names, runs, checkpoints, TorchScript files, hf:<repo id or"
-        " folder>, each also as ROW=MODEL",
+        " folder>, each also as ROW=MODEL; agreement: two annotators or FOLDERs. The points of"
+        " two people are one where each is the other's nearest and they are no farther apart than"
+        " 2 %% of the longer side of the box around all points of the two",
     )
     add(
         "--baseline",
@@ -104,9 +125,15 @@ def command_parser() -> argparse.ArgumentParser:
     )
     add(
         "--orderings",
-        type=Path,
-        help="folder of depth orderings (default: the data root's); without --split, every ordering"
-        " there is scored",
+        nargs="+",
+        metavar="FOLDER",
+        help="folders of depth orderings or names of annotators, all of whose pairs are scored"
+        " (default: the data root's folder); of a folder without --split, every ordering there",
+    )
+    add(
+        "--agreed",
+        action="store_true",
+        help="score only the pairs that all these annotators have put into the same order",
     )
     add(
         "--split",
@@ -131,6 +158,24 @@ def command_parser() -> argparse.ArgumentParser:
     add("--allow-missing", action="store_true", help="all: leave out rows without predictions")
     parser.set_defaults(averaged=False)  # in presets it is about the teacher's depth
     return parser
+
+
+def compare_annotators(
+    layout: Layout, annotators: list[str], split: str | None, json: Path | None, dry_run: bool
+) -> None:
+    """Prints how alike two annotators have ordered what both have clicked."""
+    if len(annotators) != 2:
+        raise UserError(f"agreement needs two annotators (found: {' '.join(annotators) or 'none'})")
+    folders = [orderings_folder(layout, annotator) for annotator in annotators]
+    if dry_run:
+        print(f"would compare the orderings in {folders[0]} and {folders[1]}")
+        return
+    splits = chosen_splits(split, own_orderings=True, protocol="corrected")
+    found = agreement(ordered_frames(layout, folders, splits, "corrected"))
+    print(agreement_text(found, *annotators))
+    if json:
+        write_json(json, found)
+        print(f"\nwrote {json}")
 
 
 def chosen_splits(split: str | None, own_orderings: bool, protocol: str) -> tuple[str, ...] | None:

@@ -1,6 +1,7 @@
 """Scores of inverse depth against depth orderings: pure functions on arrays and points."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.stats import bootstrap, permutation_test
@@ -16,12 +17,17 @@ KINDS = {
     "intra_object": "intra-object",
 }
 PROTOCOLS = ("corrected", "original")
-RIGHT = 0  # column of the counts; the others are wrong and tied
+RIGHT, TIED = 0, 2  # columns of the counts; 1 is wrong
 RESAMPLES = 10_000
 SEED = 0  # of every resampling here: the same counts always give the same interval and p-value
 
 
-def count_pairs(inverse_depth: np.ndarray, points: Sequence[Point], frame: str) -> np.ndarray:
+def count_pairs(
+    inverse_depth: np.ndarray,
+    points: Sequence[Point],
+    frame: str,
+    counted: np.ndarray | None = None,
+) -> np.ndarray:
     """Pairs of points that a map orders right, wrong or not at all: int (4, 3), a row for each of
     KINDS, columns right, wrong, tied. `inverse_depth` is (H, W), larger = nearer, any scale; a pair
     is right if its nearer point has strictly more. The kinds:
@@ -33,7 +39,8 @@ def count_pairs(inverse_depth: np.ndarray, points: Sequence[Point], frame: str) 
       level (easy skies);
     * intra_object: same object level, different intra levels.
 
-    Raises UserError naming `frame` if a point lies outside the map."""
+    counted: bool (P, P), the pairs that alone count (default: all). Raises UserError naming `frame`
+    if a point lies outside the map."""
     height, width = inverse_depth.shape
     level, intra, x, y = np.array(points, dtype=np.int64).reshape(-1, 4).T
     for point in np.flatnonzero((x < 0) | (x >= width) | (y < 0) | (y >= height)):
@@ -49,6 +56,7 @@ def count_pairs(inverse_depth: np.ndarray, points: Sequence[Point], frame: str) 
         inter & (level < level.max(initial=0)),
         (level[:, None] == level) & (intra[:, None] < intra),
     )
+    kinds = kinds if counted is None else [kind & counted for kind in kinds]
     outcomes = (depth[:, None] > depth, depth[:, None] < depth, depth[:, None] == depth)
     return np.array([[np.count_nonzero(kind & outcome) for outcome in outcomes] for kind in kinds])
 
@@ -72,6 +80,24 @@ def interval(values: np.ndarray) -> tuple[float | None, float | None]:
         rng=np.random.default_rng(SEED),
     ).confidence_interval
     return float(found.low), float(found.high)
+
+
+def share_right(counts: np.ndarray) -> dict[str, Any]:
+    """Of counts (images, outcomes), the right ones first: `mean` share over images with `ci_low`,
+    `ci_high`, `pooled` over pairs, `pairs`, `frames` (images that have a pair: the others are left
+    out of the mean); what no image defines is None."""
+    counts = counts[counts.any(axis=1)]
+    accuracy = accuracies(counts)
+    low, high = interval(accuracy)
+    pairs = int(counts.sum())
+    return {
+        "mean": float(accuracy.mean()) if pairs else None,
+        "ci_low": low,
+        "ci_high": high,
+        "pooled": int(counts[:, RIGHT].sum()) / pairs if pairs else None,
+        "pairs": pairs,
+        "frames": len(accuracy),
+    }
 
 
 def sign_flip_p(difference: np.ndarray) -> float | None:
@@ -125,33 +151,20 @@ def compare(
 def summarise(
     counts: np.ndarray, baseline: np.ndarray | None = None, protocol: str = "corrected"
 ) -> dict[str, dict]:
-    """For each of KINDS: `mean` over images with `ci_low`, `ci_high`, `pooled` over pairs, `pairs`,
-    `ties`, `frames` (images that have a pair of the kind: the others are left out of its mean), and
-    `compared` (see `compare`; None without a baseline). `counts` and `baseline` are (images, 4, 3)
-    of the same images; what no image defines is None.
+    """For each of KINDS what `share_right` gives, `ties`, and `compared` (see `compare`; None
+    without a baseline). `counts` and `baseline` are (images, 4, 3) of the same images.
 
     The protocols differ in `ratio` and `decibel` alone. Where the scorer of 2020 stopped at the
     logarithm of 0 (an image where the model has no right pair), `decibel` is None."""
     summary = {}
     for at, kind in enumerate(KINDS):
-        kept = counts[:, at].sum(axis=1) > 0
-        accuracy = accuracies(counts[kept, at])
-        right, wrong, ties = (int(number) for number in counts[kept, at].sum(axis=0))
-        pairs = right + wrong + ties
-        low, high = interval(accuracy)
+        kept = counts[:, at].any(axis=1)
         compared = None
         if baseline is not None:
-            compared = compare(accuracy, accuracies(baseline[kept, at]), protocol)
-        summary[kind] = {
-            "mean": float(accuracy.mean()) if pairs else None,
-            "ci_low": low,
-            "ci_high": high,
-            "pooled": right / pairs if pairs else None,
-            "pairs": pairs,
-            "ties": ties,
-            "frames": len(accuracy),
-            "compared": compared,
-        }
+            both = (accuracies(one[kept, at]) for one in (counts, baseline))
+            compared = compare(*both, protocol)
+        ties = int(counts[:, at, TIED].sum())
+        summary[kind] = share_right(counts[:, at]) | {"ties": ties, "compared": compared}
     return summary
 
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from comics_depth.data.depth_files import write_depth
 from comics_depth.data.orderings import read_ordering
-from comics_depth.evaluation.metrics import KINDS, accuracies, count_pairs
+from comics_depth.evaluation.metrics import KINDS, count_pairs, share_right
 from comics_depth.evaluation.predicting import as_predictor
 from comics_depth.images import read_image
 from comics_depth.paths import Layout
@@ -31,12 +31,8 @@ def score_orderings(
             for name, path in orderings.items()
         ]
     )
-    shares = {}
-    for at, kind in enumerate(KINDS):
-        having = counts[counts[:, at].any(axis=1), at]
-        if len(having):
-            shares[kind] = float(accuracies(having).mean())
-    return shares
+    means = {kind: share_right(counts[:, at])["mean"] for at, kind in enumerate(KINDS)}
+    return {kind: mean for kind, mean in means.items() if mean is not None}
 
 
 def ordering_validation(

@@ -112,7 +112,7 @@ def _card(
         "scores": [mean, *shares.values()],
         "key": "p" + hashlib.sha256(frame.name.encode()).hexdigest()[:12],
         "box": f"0 0 {width * scale:.1f} {height * scale:.1f}",
-        "points": _marks(frame.points, scale),
+        "points": _marks([point for points in frame.orderings for point in points], scale),
         "title": "frame and points" if there else "points (no image of the frame is there)",
         "picture": _picture(folder, drawn),
         "depths": [(name, shown[name], _picture(folder, depths[name])) for name in depths],

@@ -18,21 +18,34 @@ from common.errors import UserError
 
 
 class OrderedFrame(NamedTuple):
-    """A frame with an ordering: `split` None where no list of frames has it, `size` (H, W) None
-    without a manifest."""
+    """A frame with an ordering: `split` None where no list of frames has it, `orderings` its points
+    by each annotator (empty: none), `size` (H, W) None without a manifest, `agreed` (P, P) the
+    pairs that alone count, of the points of a single ordering."""
 
     name: str
     split: str | None
-    points: list[Point]
+    orderings: list[list[Point]]
     size: tuple[int, int] | None
+    agreed: np.ndarray | None = None
+
+    def count(self, inverse_depth: np.ndarray) -> np.ndarray:
+        """metrics.count_pairs, summed over the annotators."""
+        counts = [count_pairs(inverse_depth, o, self.name, self.agreed) for o in self.orderings]
+        return np.sum(counts, axis=0)
+
+
+def orderings_folder(layout: Layout, word: str) -> Path:
+    """The folder of orderings that a word means: itself, or that of the annotator of this name."""
+    folder = Path(word)
+    return folder if folder.is_dir() or folder.name != word else layout.orderings_of(word)
 
 
 def ordered_frames(
-    layout: Layout, orderings: Path, splits: Sequence[str] | None, protocol: str
+    layout: Layout, folders: Sequence[Path], splits: Sequence[str] | None, protocol: str
 ) -> list[OrderedFrame]:
-    """Frames of the splits that have an ordering in the folder `orderings`, by name; every ordering
-    there where `splits` is None (lists of splits need not exist then). Raises UserError if there is
-    none."""
+    """Frames of the splits that have an ordering in one of the folders, by name; every ordering
+    there where `splits` is None (lists of splits need not exist then). Raises UserError if a folder
+    has none."""
     manifest = read_manifest(layout)
     split_of = {}
     for split in SPLITS if splits is None else splits:
@@ -49,23 +62,27 @@ def ordered_frames(
             names = names[:-1]
         split_of |= dict.fromkeys(names, split)
     meant = names_of({*manifest, *split_of})
-    found = {find_named(orderings, name, (".txt",), meant): name for name in split_of}
-    found.pop(None, None)
-    if splits is None:
-        for path in orderings.rglob("*.txt"):
-            found.setdefault(path, path.relative_to(orderings).with_suffix("").as_posix())
-    if not found:
-        where = f" of a {' or '.join(splits)} frame" if splits else ""
-        command = "`python datasets_preparation.py --generate_evaluation`"
-        raise UserError(
-            f"{orderings}: expected <frame>.txt, found no depth ordering{where}; give --orderings"
-            f" FOLDER or make some: {command}"
-        )
+    orderings: dict[str, list[list[Point]]] = {}
+    for at, folder in enumerate(folders):
+        found = {find_named(folder, name, (".txt",), meant): name for name in split_of}
+        found.pop(None, None)
+        if splits is None:
+            for path in folder.rglob("*.txt"):
+                found.setdefault(path, path.relative_to(folder).with_suffix("").as_posix())
+        if not found:
+            where = f" of a {' or '.join(splits)} frame" if splits else ""
+            command = "`python datasets_preparation.py --generate_evaluation`"
+            raise UserError(
+                f"{folder}: expected <frame>.txt, found no depth ordering{where}; give another"
+                f" folder or annotator, or make some: {command}"
+            )
+        for path, name in found.items():
+            orderings.setdefault(name, [[] for _ in folders])[at] = read_ordering(path)
     boxes = {name: entry["box"] for name, entry in manifest.items() if entry.get("box")}
     sizes = {name: (box[3] - box[1], box[2] - box[0]) for name, box in boxes.items()}
     return sorted(
-        OrderedFrame(name, split_of.get(name), read_ordering(path), sizes.get(name))
-        for path, name in found.items()
+        OrderedFrame(name, split_of.get(name), points, sizes.get(name))
+        for name, points in orderings.items()
     )
 
 
@@ -120,7 +137,7 @@ def count_set(
                 f" {frame.name}, found {depth.shape[1]}x{depth.shape[0]}. {predictions.remedy}"
             )
         depth = eight_bit(depth) if protocol == "original" else depth
-        counts.append(count_pairs(depth, frame.points, frame.name))
+        counts.append(frame.count(depth))
     return np.array(counts)
 
 

@@ -43,7 +43,8 @@ def number(value: float | None, form: str = ".3f") -> str:
     return "–" if value is None else format(value, form)
 
 
-def _accuracy(score: dict, with_interval: bool) -> str:
+def shown_share(score: dict, with_interval: bool) -> str:
+    """Mean, interval and number of images of what metrics.share_right gives."""
     between = f" [{number(score['ci_low'])}, {number(score['ci_high'])}]" if with_interval else ""
     return f"{number(score['mean'])}{between if score['frames'] else ''} ({score['frames']})"
 
@@ -70,7 +71,7 @@ def shown_table(rows: list[Row]) -> pd.DataFrame:
                 "row": row.name,
                 "split": row.split,
                 **{
-                    title: _accuracy(row.scores[kind], row.scores[kind] in (inter, intra))
+                    title: shown_share(row.scores[kind], row.scores[kind] in (inter, intra))
                     for kind, title in KINDS.items()
                 },
                 "dB": number(compared.get("decibel"), "+z.2f"),

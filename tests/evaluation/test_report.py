@@ -12,7 +12,7 @@ import pytest
 from comics_depth.data.depth_files import write_depth
 from comics_depth.data.orderings import Point
 from comics_depth.evaluation import report
-from comics_depth.evaluation.metrics import count_pairs, summarise
+from comics_depth.evaluation.metrics import summarise
 from comics_depth.evaluation.rules import lower_is_nearer
 from comics_depth.evaluation.scoring import OrderedFrame
 from comics_depth.evaluation.sets import PredictionSet
@@ -54,7 +54,7 @@ def scored(tmp_path):
             Point(2, 1, width // 2, 5),
         ]
         frames.append(
-            OrderedFrame(name, "test", points[:1] if name == "p4_1" else points, (height, width))
+            OrderedFrame(name, "test", [points[:1] if name == "p4_1" else points], (height, width))
         )
         if name != "p4_1":
             write_image(
@@ -71,10 +71,7 @@ def scored(tmp_path):
         for path, depth in zip(paths, depths, strict=True):
             write_depth(path, depth)
         maps[PredictionSet(run, tmp_path / "maps" / str(at), "")] = paths
-        pairs = [
-            count_pairs(depth, frame.points, frame.name)
-            for depth, frame in zip(depths, frames, strict=True)
-        ]
+        pairs = [frame.count(depth) for depth, frame in zip(depths, frames, strict=True)]
         rows.append(Row(run, "test", summarise(np.array(pairs)), np.array(pairs), list(SIZES)))
     return (
         tmp_path / "out",
