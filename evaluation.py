@@ -172,7 +172,7 @@ def compare_annotators(
         return
     splits = chosen_splits(split, own_orderings=True, protocol="corrected")
     found = agreement(ordered_frames(layout, folders, splits, "corrected"))
-    print(agreement_text(found, *annotators))
+    print(agreement_text(found, *(Path(annotator).name for annotator in annotators)))
     if json:
         write_json(json, found)
         print(f"\nwrote {json}")

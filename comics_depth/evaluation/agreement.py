@@ -71,7 +71,8 @@ def agreement(frames: Sequence[OrderedFrame]) -> dict[str, Any]:
     """How alike two annotators have ordered the points that they have in common: `order`, the share
     of pairs in the same order of those that both gave one, and `answer`, the share of all pairs
     that have the same order or are a tie for both, each as metrics.share_right; `pairs` with each
-    of ANSWERS; `frames` that both have ordered. Raises UserError if nothing is in common."""
+    of ANSWERS; of the `frames` that both have ordered, the `points` of the first, the second, and
+    in common. Raises UserError if nothing is in common."""
     both = [frame for frame in frames if all(frame.orderings)]
     if not both:
         raise UserError("there is no frame that both annotators have ordered")
@@ -81,9 +82,12 @@ def agreement(frames: Sequence[OrderedFrame]) -> dict[str, Any]:
             f"{len(both)} frames are ordered by both annotators, but in none of them have they"
             " clicked two or more points at the same places"
         )
+    points = [sum(map(len, side)) for side in zip(*(f.orderings for f in both), strict=True)]
+    common = sum(len(common_points(*frame.orderings)[0]) for frame in both)
     alike = counts[:, [0, 4]].sum(axis=1)
     return {
         "frames": len(both),
+        "points": [*points, common],
         "order": share_right(counts[:, :2]),
         "answer": share_right(np.stack([alike, counts.sum(axis=1) - alike], axis=1)),
         "pairs": dict(zip(ANSWERS, counts.sum(axis=0).tolist(), strict=True)),
@@ -92,21 +96,18 @@ def agreement(frames: Sequence[OrderedFrame]) -> dict[str, Any]:
 
 def agreement_text(found: dict[str, Any], first: str, second: str) -> str:
     """The agreement as a Markdown table and a line of counts."""
-    titles = {"order": "order given by both", "answer": "all, ties too"}
-    lines = [
-        f"| {title} | {shown_share(found[kind], True)} | {found[kind]['pairs']} |"
-        for kind, title in titles.items()
-    ]
-    pairs = found["pairs"]
-    return "\n".join(
-        [
-            "| pairs | alike [95 %] (frames) | pairs in all |",
-            "|---|---|---|",
-            *lines,
-            "",
-            f"{found['frames']} frames ordered by both. Pairs of points that both have clicked:"
-            f" {pairs['same_order']} in the same order, {pairs['opposite_order']} in the opposite"
-            f" one, {pairs['first_only']} ordered by {first} only, {pairs['second_only']} by"
-            f" {second} only, {pairs['neither']} by neither (ties).",
-        ]
+    order, answer = (
+        f"{shown_share(found[kind], True)} | {found[kind]['pairs']}" for kind in ("order", "answer")
     )
+    own, theirs, common = found["points"]
+    same, opposite, first_only, second_only, neither = found["pairs"].values()
+    return f"""\
+| pairs | alike [95 %] (frames) | pairs in all |
+|---|---|---|
+| order given by both | {order} |
+| all, ties too | {answer} |
+
+{found["frames"]} frames ordered by both; {own} points of {first}, {theirs} of {second},
+{common} at the same places. Pairs of these: {same} in the same order, {opposite} in the
+opposite one, {first_only} ordered by {first} only, {second_only} by {second} only,
+{neither} by neither (ties)."""
