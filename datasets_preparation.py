@@ -4,7 +4,15 @@ depth of photographs."""
 from pathlib import Path
 
 from comics_depth.annotating.ordering import OrderingServer
-from comics_depth.cli import Step, apply_preset, command_line, model_source, run_main, run_steps
+from comics_depth.cli import (
+    ModelSource,
+    Step,
+    apply_preset,
+    command_line,
+    model_source,
+    run_main,
+    run_steps,
+)
 from comics_depth.data.annotations import SVG_CLASSES
 from comics_depth.data.cropping import crop_frames, generate_text_masks, import_domain
 from comics_depth.paths import SPLITS, Layout, read_names
@@ -14,6 +22,7 @@ EXAMPLES = """\
   python datasets_preparation.py --crop_frames --generate_text_masks  pages -> frames, masks, splits
   python datasets_preparation.py --coco17_depth --teacher MiDaS       photographs -> pseudo-depth
   python datasets_preparation.py --generate_evaluation                order points by depth
+  python datasets_preparation.py --generate_evaluation --split train --most-uncertain 50
   python datasets_preparation.py --synthesize --preset demo           draw a synthetic world
   python datasets_preparation.py --import_domain ~/manga --as comics --data-root data/manga
 Run the same command again to go on where it stopped."""
@@ -61,10 +70,24 @@ def main() -> None:
         metavar="NAME",
         help="keep the orderings of --generate_evaluation apart, in dcm_cropped/depth-NAME",
     )
+    add(
+        "--most-uncertain",
+        type=int,
+        metavar="N",
+        help="--generate_evaluation shows only the N frames, most first, on which --depth-model"
+        " disagrees most with its own mirror images and sizes",
+    )
+    add("--depth-model", help="whose uncertainty --most-uncertain takes (names as of --teacher)")
     args = parser.parse_args()
     if bool(args.import_domain) != bool(args.domain):
         parser.error("--import_domain FOLDER and --as comics|natural belong together")
+    if args.most_uncertain is not None and not (
+        args.generate_evaluation and args.most_uncertain > 0
+    ):
+        parser.error("--most-uncertain takes 1 or more, and belongs to --generate_evaluation")
     layout = apply_preset(args, "synthesize" if args.synthesize else "common").layout
+    ranking = (model_source(args, "depth_model"), args.most_uncertain)
+    ranking = ranking if args.most_uncertain else None
     making = {"seed": args.seed, "restart": args.restart}
     cropping = {**making, "workers": args.workers}
 
@@ -97,7 +120,7 @@ def main() -> None:
             writes=[layout.text_frames],
         ),
         "coco17_depth": Step(
-            # the teacher is the only depth model here, so --depth-weights is its own
+            # no other step runs this model, so --depth-weights is its own
             lambda: coco17_depth(
                 layout,
                 model_source(args, "teacher")._replace(weights=args.depth_weights),
@@ -108,9 +131,11 @@ def main() -> None:
             writes=[layout.photograph_depth],
         ),
         "generate_evaluation": Step(
-            lambda: generate_evaluation(layout, args.split, args.annotator, args.host, args.port),
+            lambda: generate_evaluation(
+                layout, args.split, args.annotator, ranking, args.host, args.port
+            ),
             reads=[layout.frames, layout.manifest],
-            writes=[layout.orderings_of(args.annotator)],
+            writes=[layout.orderings_of(args.annotator)] + [layout.uncertainty] * bool(ranking),
         ),
     }
     run_steps(parser, args, steps)
@@ -124,13 +149,23 @@ def coco17_depth(*args, **options) -> None:
 
 
 def generate_evaluation(
-    layout: Layout, split: str, annotator: str | None, host: str, port: int
+    layout: Layout,
+    split: str,
+    annotator: str | None,
+    ranking: tuple[ModelSource, int] | None,
+    host: str,
+    port: int,
 ) -> None:
-    """Serves the page on which a person orders points, until Ctrl-C."""
+    """Serves the page on which a person orders points, until Ctrl-C. ranking: a depth model, and
+    how many of the frames it is least sure of are shown (None: all, in the order of the lists)."""
     command = "`python datasets_preparation.py --crop_frames`"
     frames = []
     for part in ("validation", "test") if split == "both" else (split,):
         frames += read_names(layout.frame_list(part), command)
+    if ranking:
+        from comics_depth.evaluation.uncertainty import most_uncertain
+
+        frames = most_uncertain(layout, frames, *ranking)
     OrderingServer(layout, frames, host, port, annotator).serve_until_interrupted()
 
 

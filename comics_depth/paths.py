@@ -75,6 +75,8 @@ class Layout:
     predictions = each("dcm_cropped/predictions/{}")  # by the name of the run
     # Depth of training frames by the model that is to learn their orderings; who it is
     starting_depth = Place("dcm_cropped/starting_depth")
+    # Frame -> how far a depth model disagrees with itself on it: {made_by, disagreement}
+    uncertainty = Place("dcm_cropped/uncertainty.json")
     # The U-Net's soft text map of a frame, 8-bit grey, 255 = text; hash, epoch and threshold of the
     # U-Net that made it
     text_maps = Place("dcm_cropped/text_areas")

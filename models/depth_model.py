@@ -4,7 +4,7 @@ Normalisation, sizes and resizing live here and nowhere else.
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -146,15 +146,21 @@ class AveragedDepth(nn.Module):
 
     def forward(self, images: Tensor, resize: bool = True) -> Tensor:
         """As DepthModel; `resize` changes nothing: the network sees sizes of its own either way."""
-        total = images.new_zeros(())
+        return sum(self.views(images)) / (2 * len(self.resolutions))
+
+    def disagreement(self, images: Tensor) -> Tensor:
+        """How far the views differ: their standard deviation, mean over the pixels (N,)."""
+        return torch.stack(list(self.views(images))).std(0).mean((1, 2))
+
+    def views(self, images: Tensor) -> Iterator[Tensor]:
+        """The standardised inverse depth (N, H, W) at each size, as it is and mirrored."""
         for resolution in self.resolutions:
             self.model.resolution = resolution
             for mirrored in (False, True):
                 depth = self.model(images.flip(-1) if mirrored else images)  # (N, H, W)
                 deviation, mean = torch.std_mean(depth, (1, 2), keepdim=True)  # (N, 1, 1)
                 standardised = (depth - mean) / deviation.clamp_min(1e-6)
-                total = total + (standardised.flip(-1) if mirrored else standardised)
-        return total / (2 * len(self.resolutions))
+                yield standardised.flip(-1) if mirrored else standardised
 
 
 def depth_model(

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from comics_depth.cli import ModelSource
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.orderings import Point, write_ordering
 from comics_depth.evaluation.orderings import ordering_validation, score_orderings, starting_depth
-from comics_depth.images import write_image
+from comics_depth.evaluation.uncertainty import most_uncertain
+from comics_depth.images import read_image, write_image
 from comics_depth.paths import Layout
+from common.files import read_json, write_json
 
 CPU = torch.device("cpu")
 
@@ -64,3 +67,41 @@ def test_depth_from_before_is_made_once_for_each_model(layout):
     starting_depth(layout, ["a"], BlueIsNear(), "blue", CPU)
     assert read_depth(folder / "a.png")[0, -1] < first[0, -1]
     assert not (folder / "b.png").exists()
+
+
+class RedOrWhatIsLeft(torch.nn.Module):
+    """Sure of red pictures, and of grey ones that what is on the left is near, however they lie."""
+
+    resolution = 64
+
+    def forward(self, images):
+        assert not self.training
+        return images[:, 0] - images[:, 1] + 0.1 * torch.linspace(1, 0, images.shape[-1])
+
+
+def test_frames_come_in_the_order_of_disagreement_and_are_measured_once(layout, monkeypatch):
+    seen = []
+
+    def model(name, weights):
+        seen.append(name)
+        return RedOrWhatIsLeft()
+
+    monkeypatch.setattr("comics_depth.evaluation.uncertainty.depth_model", model)
+    write_image(layout.frame("grey"), np.full((30, 40, 3), 128, np.uint8))
+    source, names = ModelSource("some"), ["a", "b", "grey"]
+    assert most_uncertain(layout, names, source, 1) == ["grey"]
+    assert most_uncertain(layout, names, source, 9) == ["grey", "a", "b"] and seen == ["some"]
+    found = read_json(layout.uncertainty)["disagreement"]
+    assert 0 < found["a"] == found["b"] < 0.5 < found["grey"]
+    write_image(layout.frame("c"), np.full((30, 40, 3), 128, np.uint8))
+    read = []
+    monkeypatch.setattr(
+        "comics_depth.evaluation.uncertainty.read_image", lambda p: read.append(p) or read_image(p)
+    )
+    most_uncertain(layout, [*names, "c"], source, 1)  # after an interruption
+    assert read == [layout.frame("c")]
+    most_uncertain(layout, ["a"], ModelSource("other"), 1)
+    assert set(read_json(layout.uncertainty)["disagreement"]) == {"a"}
+    write_json(layout.manifest, {})  # other frames
+    most_uncertain(layout, ["b"], ModelSource("other"), 1)
+    assert set(read_json(layout.uncertainty)["disagreement"]) == {"b"}

@@ -75,6 +75,33 @@ def test_averaged_depth_does_not_know_left_from_right():
     assert depth.mean((1, 2)).abs().max() < 1e-4
 
 
+class Ramp(torch.nn.Module):
+    """Red is near, and, with a weight, what is on the right."""
+
+    resolution = 64
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, images):
+        return images[:, 0] + self.weight * torch.linspace(0, 1, images.shape[-1])
+
+
+def test_disagreement_is_the_deviation_between_views():
+    images = torch.rand(2, 3, 8, 16)
+    assert AveragedDepth(Ramp(0)).disagreement(images).max() < 1e-5
+    assert len(list(AveragedDepth(Ramp(0)).views(images))) == 6
+    # two views r and -r of a grey image: their deviation is sqrt(2) |r|
+    ramp = torch.linspace(0, 1, 16)
+    deviation, mean = torch.std_mean(ramp.expand(8, 16))
+    expected = 2**0.5 * ((ramp - mean) / deviation).abs().mean()
+    found = AveragedDepth(Ramp(1), (64,)).disagreement(torch.full((2, 3, 8, 16), 0.5))
+    assert torch.allclose(found, expected.expand(2), atol=1e-4)
+    little, much = (AveragedDepth(Ramp(weight)).disagreement(images) for weight in (0.1, 1))
+    assert (little < much).all()
+
+
 def test_written_weights_come_back_and_other_files_are_told(tmp_path):
     model = depth_model("default")
     write_shipped(tmp_path / "mine.safetensors", model, model.architecture, "depth", licence="CC0")

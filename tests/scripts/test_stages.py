@@ -449,6 +449,25 @@ def test_orderings_beside_translated_photographs_resume_as_if_never_stopped(worl
     assert "from 0 to 1, found 2" in call(layout, DEPTH, *BOTH, "--translated", "2", code=2)
 
 
+def test_the_frames_of_a_split_that_the_model_is_least_sure_of_are_shown(world, monkeypatch):
+    layout, shown = world[0], []
+    command = (PREPARE, "--generate_evaluation", "--split", "train", "--most-uncertain", "2")
+    monkeypatch.setattr(
+        "comics_depth.annotating.ordering.OrderingServer.serve_until_interrupted",
+        lambda server: shown.append(list(server.images)),
+    )
+    call(layout, *command, "--port", "0")
+    measured = read_json(layout.uncertainty)["disagreement"]
+    train = read_names(layout.frame_list("train"), "")
+    assert set(measured) == set(train) and len(train) > 2
+    assert shown == [sorted(train, key=lambda name: -measured[name])[:2]]
+    layout.uncertainty.unlink()
+    assert str(layout.uncertainty) in call(layout, *command, "--dry-run")
+    for wrong in (("--most-uncertain", "0"), ("--crop_frames", "--most-uncertain", "2")):
+        options = wrong if "--crop_frames" in wrong else (*command[1:4], *wrong)
+        assert "takes 1 or more" in call(layout, PREPARE, *options, code=2)
+
+
 def test_printed_photographs_need_no_translation(world):
     inputs = read_json(world[0].run("depth_estimator_printed") / "config.json")["inputs"]
     assert "teacher" in inputs and not {"translator", "text_adder"} & set(inputs)
