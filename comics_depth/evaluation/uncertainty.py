@@ -24,8 +24,10 @@ def most_uncertain(layout: Layout, names: list[str], source: ModelSource, count:
     missing = [name for name in names if name not in measured]
     if missing:
         device = default_device()
+        shown = f"{len(missing)} of {len(names)} frames"
+        print(f"disagreement of {source.name} with itself on {shown}, on {device}", flush=True)
         model = AveragedDepth(depth_model(*source)).eval().to(device)
-    for name in tqdm(missing, desc=f"disagreement of {source.name}", disable=None):
+    for name in tqdm(missing, desc="disagreement", disable=None):
         with torch.inference_mode():
             disagreement = model.disagreement(image_tensor(read_image(layout.frame(name)), device))
         measured[name] = round(float(disagreement), 6)
