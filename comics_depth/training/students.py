@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,32 +103,34 @@ class Student:
 
     def reads(self) -> list[Path]:
         photographs = [self.layout.photographs, self.layout.photograph_depth]
-        return [*photographs, *self.translator_runs().values()]
+        return [*photographs, *self.translator_runs.values()]
 
+    @cached_property
     def translator_runs(self) -> dict[str, Path]:
         """Role -> the folder of the run whose network plays it."""
         tagged = partial(self.layout.tagged_run, "natural2comics", tag=self.tag)
-        variants = self.translations.items()
-        return {role: tagged(variant=variant) for role, variant in variants}
+        return {role: tagged(variant=variant) for role, variant in self.translations.items()}
 
-    def translators(self) -> tuple[dict[str, nn.Module], dict[str, Path]]:
-        """The frozen networks through which the variant sees photographs, and their checkpoints."""
-        networks = {}
+    def translator_files(self) -> dict[str, Path]:
+        """Role -> the checkpoint of the network through which the variant sees photographs."""
         files = {}
-        for role, folder in self.translator_runs().items():
-            variant = self.translations[role]
-            command = f"`python cyclegan_natural2comics.py {variant} --train`"
+        for role, folder in self.translator_runs.items():
+            command = f"`python cyclegan_natural2comics.py {self.translations[role]} --train`"
             files[role] = finished_run(folder, command)
-            network = "add_text" if variant == "add_text" else "natural2comics"
-            networks[role] = load_network(files[role], network)
-        return networks, files
+        return files
+
+    def translators(self) -> dict[str, nn.Module]:
+        """Role -> that network."""
+        networks = {"translator": "natural2comics", "text_adder": "add_text"}
+        files = self.translator_files().items()
+        return {role: load_network(path, networks[role]) for role, path in files}
 
     def inputs(self) -> dict[str, Path]:
         """The files that decide on the result: data, teacher, translators."""
         files = data_files(self.layout, with_text_maps=self.variant in WITH_TEXT)
         if self.layout.photograph_teacher.exists():
             files["teacher"] = self.layout.photograph_teacher
-        return files | self.translators()[1]
+        return files | self.translator_files()
 
     def fit(self, folder: Path, lr: float, options: TrainingOptions) -> list[dict]:
         """Trains a copy of the depth model at this rate; returns the records of its epochs."""
@@ -152,13 +154,12 @@ class Student:
         )
 
     def task(self, model: DepthModel, lr: float) -> Task:
-        networks, _ = self.translators()
         share = 0 if self.variant == "printed" else self.print_share
         objective = DepthTraining(
             model,
             lr,
             self.loss,
-            **networks,
+            **self.translators(),
             ignore_text=self.variant == "add_text_ignoretext",
             augment=partial(printed, share=share) if share else None,
         )
@@ -207,7 +208,7 @@ class OrderingStudent(Student):
         return record | {name: str(weight) for name, weight in weights.items()}
 
     def task(self, model: DepthModel, lr: float) -> Task:
-        networks, _ = self.translators()
+        translators = self.translators()
         natural = None
         if self.translated:
             natural = self.samples("train", random_crops(self.image_size)).natural
@@ -221,7 +222,7 @@ class OrderingStudent(Student):
             frames = WithPhotographs(frames, natural, self.translated)
         share = self.print_share
         augment = partial(printed, share=share) if share else None
-        objective = DepthOrdering(model, lr, self.regulariser, **networks, augment=augment)
+        objective = DepthOrdering(model, lr, self.regulariser, **translators, augment=augment)
         held_out = frame_orderings(self.layout, "validation")
         validate = ordering_validation(objective.networks["depth"], self.layout, held_out)
         return Task(objective, frames, validate, None)

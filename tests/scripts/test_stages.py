@@ -21,8 +21,10 @@ from PIL import Image
 from comics_depth.data.datasets import WithPhotographs
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.prepared import comics_frames
+from comics_depth.evaluation.rules import REFERENCES
+from comics_depth.evaluation.sets import ROWS
 from comics_depth.images import read_image, write_image
-from comics_depth.paths import SPLITS, Layout, read_names
+from comics_depth.paths import SPLITS, Layout, read_names, run_name
 from comics_depth.synthetic.world import write_world
 from comics_depth.training.run import read_metrics
 from common.files import file_hash, read_json, write_json
@@ -38,19 +40,7 @@ SMALL = ["--image-size", "32", "--batch-size", "2", "--epochs", "1"]
 ORDER = ["--rates", "1e-4", "1e-3", "--image-size", "64", "--batch-size", "2", "--epochs", "2"]
 BOTH = ["orderings", TRAIN, "--lr", "1e-3", "--translated", "0.7", *ORDER[3:]]
 GAN = [*SMALL, "--features", "2", "--blocks", "1"]
-RULES = ("lower_is_nearer", "centre_is_nearer", "chance")
-RUNS = [
-    "natural2comics_simple",
-    "natural2comics_depth_aware",
-    "depth_estimator_simple",
-    "depth_estimator_add_text",
-    "depth_estimator_add_text_ignoretext",
-    "depth_estimator_printed",
-    "depth_estimator_orderings",
-    "baseline_no_batchnorm_trick",
-    "baseline_batchnorm_trick",
-    *(f"baseline_{rule}" for rule in RULES),
-]
+RUNS = [run_name(approach, variant) for approach, (_, rows) in ROWS.items() for variant in rows]
 # name -> the command; `fails` commands come before the stage that they lack, and the text names
 # that stage
 STAGES = {
@@ -75,7 +65,7 @@ STAGES = {
     "fit orderings": (DEPTH, "orderings", "--optimize_lr", TRAIN, GENERATE, *ORDER),
     "as it is": (BASELINE, "no_batchnorm_trick", GENERATE),
     "batchnorm": (BASELINE, "batchnorm_trick", TRAIN, GENERATE),
-    **{rule: (BASELINE, rule, GENERATE) for rule in RULES},
+    **{rule: (BASELINE, rule, GENERATE) for rule in REFERENCES},
     "table": (EVALUATE, "all"),
 }
 # stage -> commands that need it, tried just before it runs, and the command that their message must
