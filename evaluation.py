@@ -47,15 +47,14 @@ def main() -> None:
     folders = [orderings_folder(layout, annotator) for annotator in annotators]
     if args.agreed and len(folders) < 2:
         raise UserError("--agreed needs --orderings of two annotators or more")
-    own_folder = bool(args.orderings) and any(folder.is_dir() for folder in map(Path, annotators))
+    own_folder = any(Path(word) in folders for word in args.orderings or [])
     splits = chosen_splits(args.split, own_folder, protocol)
     report = args.report
     if report is None and args.approach in ("all", "models"):
         report = layout.results / ("models" if models else "")
     if args.dry_run:
-        scope = " and ".join(splits or ["all"])
-        where = " and ".join(map(str, folders))
-        print(f"would score, {protocol} protocol, the orderings in {where} ({scope}):")
+        where = f"{' and '.join(map(str, folders))} ({' and '.join(splits or ['all'])})"
+        print(f"would score, {protocol} protocol, the orderings in {where}:")
         for one in sets:
             missing = "" if one.folder.is_dir() else " (missing)"
             model = f", predicted by {models[one.name]}" if one.name in models else ""

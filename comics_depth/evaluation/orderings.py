@@ -10,10 +10,9 @@ from tqdm import tqdm
 from comics_depth.data.depth_files import write_depth
 from comics_depth.data.orderings import read_ordering
 from comics_depth.evaluation.metrics import KINDS, count_pairs, share_right
-from comics_depth.evaluation.predicting import as_predictor
+from comics_depth.evaluation.predicting import as_predictor, empty_of_others
 from comics_depth.images import read_image
 from comics_depth.paths import Layout
-from common.files import read_json, write_json
 
 
 def score_orderings(
@@ -59,12 +58,7 @@ def starting_depth(
     """The folder of the depth `<frame>.png` that a model gives of the frames `names` before it
     learns their orderings; what is there of the same model and frames is kept."""
     folder = layout.starting_depth
-    note = folder / "made_by.json"
-    made_by = {"depth_model": fingerprint}
-    if not note.exists() or read_json(note) != made_by:
-        for path in folder.rglob("*.png"):
-            path.unlink()
-        write_json(note, made_by)
+    empty_of_others(folder, {"depth_model": fingerprint})
     missing = [name for name in names if not (folder / f"{name}.png").exists()]
     predict = as_predictor(model, device)
     for name in tqdm(missing, desc="depth before the orderings", disable=None):

@@ -1,6 +1,7 @@
 """Prediction sets: depth of every frame by one network, never mixed with that of another."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -39,13 +40,7 @@ def predict_frames(
     names = frame_names(layout, "validation", "test") if names is None else names
     frames = file_hash(layout.manifest) if layout.manifest.exists() else None
     made_by = made_by | {"frames": frames}
-    note = folder / "made_by.json"
-    if restart or not note.exists() or read_json(note) != made_by:
-        # also of frames that are not wanted now: the note speaks for all of them
-        for path in folder.rglob("*"):
-            if path.suffix in (".png", ".npy", ".jpg"):
-                path.unlink()
-        write_json(note, made_by)
+    empty_of_others(folder, made_by, restart)
     wanted = (".png", ".npy") if floats else (".png",)
     missing = [
         name for name in names if not all((folder / (name + suffix)).exists() for suffix in wanted)
@@ -62,6 +57,17 @@ def predict_frames(
         write_depth(folder / f"{name}.png", depth, floats)
         write_image(folder / "previews" / f"{name}.jpg", preview(depth), quality=85)
     print(f"{folder}: {len(missing)} predictions written, {len(names) - len(missing)} were there")
+
+
+def empty_of_others(folder: Path, made_by: dict, restart: bool = False) -> None:
+    """Throws away what the folder holds (on `restart`, or of anything else than `made_by`), also of
+    frames that are not wanted now: its note, made_by.json, speaks for all of them."""
+    note = folder / "made_by.json"
+    if restart or not note.exists() or read_json(note) != made_by:
+        for path in folder.rglob("*"):
+            if path.suffix in (".png", ".npy", ".jpg"):
+                path.unlink()
+        write_json(note, made_by)
 
 
 def as_predictor(model: torch.nn.Module, device: torch.device) -> Predictor:
