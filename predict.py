@@ -20,12 +20,16 @@ In OUTPUT/<page>/ (a page of an archive: OUTPUT/<archive>/<page>/):
                             `inverse_depth` holds {scale, offset}. Every frame runs from
                             about 0 (far) to 1; gutters are farther than everything
   preview.jpg, frame_<k>_preview.jpg     image and depth for people
+  page.json                 {frames: [{box: [x1, y1, x2, y2], confidence, depth}], text_mask,
+                            model, version}; pixels, x2 and y2 exclusive, in reading order
+  text.png                  255 where there is text, of the size of the page
   frame_<k>.webp, frame_<k>.ply, *.npy   with --parallax, --point-cloud, --floats
   made_by.json              a page made by the same model and options is not made again
 In OUTPUT a contact sheet for each folder and archive, and contact_pages.jpg for single images.
 
-Frames come from the annotation beside the page (<page>.txt, lines `8 x1 y1 x2 y2`), else from
-the gutters.
+The boxes of a page are in OUTPUT/<page>.txt, lines `8 x1 y1 x2 y2`: mend them there, and the
+same command makes the page anew. Else they come from such a file beside the page, else from
+the gutters. Where the boxes that were found are doubtful, a line says so.
 What cannot be read is reported and left out. Exit code: 0 if there is depth of a page, else 2.
 
 examples:

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from comics_depth.data.annotations import Box, read_boxes
+from comics_depth.data.annotations import FRAME_CLASS, Box, read_boxes
 from comics_depth.data.depth_files import write_depth
 from comics_depth.images import image_count, read_image, write_image
+from comics_depth.pages.confidence import UNSURE, confidence, is_one_picture
 from comics_depth.pages.depth import FrameDepth, PageDepth, depth_of_page
 from comics_depth.pages.exports import (
     beside_depth,
@@ -25,10 +26,10 @@ from comics_depth.pages.exports import (
     write_points,
 )
 from comics_depth.pages.panels import find_panels
-from comics_depth.pages.sources import RECORD, ImageBytes, PageInput, read_record
+from comics_depth.pages.sources import RECORD, ImageBytes, PageInput, boxes_file, read_record
 from comics_depth.training.devices import default_device
 from common.errors import UserError
-from common.files import write_json
+from common.files import write_json, write_text
 from models.checkpoints import SHIPPED, TEXT_AREAS, load_network, model_fingerprint
 from models.depth_model import AveragedDepth, depth_model
 
@@ -104,9 +105,10 @@ def is_done(page: PageInput, options: PredictionOptions) -> bool:
     if not record or not set(wanted["files"]) <= set(record.get("files", [])):
         return False
     try:
-        return record == wanted | read_contents(page)[1] | {"files": record["files"]}
+        wanted = wanted | read_contents(page)[1] | {"files": record["files"]}
     except UserError:
         return False  # it is reported when its turn comes
+    return record == wanted | {"boxes": record.get("boxes")}
 
 
 def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[Found, list[str]]:
@@ -137,9 +139,15 @@ def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[F
             if count > 1:
                 notes.append(f"left out: {page.source}: all but the first of {count} images")
             boxes = [box for _, box in numbered]
+            sure = [1.0 if page.boxes else confidence(image, box) for box in boxes]
+            notes += doubts(page, image, numbered, sure, options)
             depth = depth_of_page(image, model, text, boxes, options.batch_size)
+            if page.boxes != boxes_file(options.output, page.name):
+                boxes_file(options.output, page.name).unlink(missing_ok=True)
             write_page(options.output / page.name, image, numbered, depth, options)
-            write_json(options.output / page.name / RECORD, options.fingerprint | source)
+            write_page_json(options.output / page.name, numbered, sure, depth, options)
+            written = {"boxes": write_boxes(page, numbered, options.output)}
+            write_json(options.output / page.name / RECORD, options.fingerprint | source | written)
         except UserError as error:
             problems.append(str(error))
             continue
@@ -174,10 +182,59 @@ def frames_of_page(
             raise UserError(f"{page.source}: {wrong}; --whole-page ignores it")
         if numbered:
             return numbered, [f"left out: {reason}" for reason in skipped]
-    numbered = list(enumerate(find_panels(image), start=1))
-    if numbered != everything:
-        return numbered, []
-    return numbered, [f"{page.source}: taken as one frame; boxes in a .txt beside it tell others"]
+    return list(enumerate(find_panels(image), start=1)), []
+
+
+def doubts(
+    page: PageInput,
+    image: np.ndarray,
+    numbered: list[tuple[int, Box]],
+    sure: list[float],
+    options: PredictionOptions,
+) -> list[str]:
+    """At most one line on frames that were found and may be wrong, with what to do."""
+    if page.boxes or options.whole_page:
+        return []
+    mend = f"mend the boxes in {boxes_file(options.output, page.name)} and run this again"
+    unsure = [str(k) for (k, _), value in zip(numbered, sure, strict=True) if value < UNSURE]
+    whole = (0, 0, image.shape[1], image.shape[0])
+    if [box for _, box in numbered] == [whole] and not is_one_picture(image):
+        return [f"{page.source}: taken as one frame, but looks like several; {mend}"]
+    if unsure:
+        return [f"{page.source}: unsure of frame {', '.join(unsure)}; if it is wrong, {mend}"]
+    return []
+
+
+def write_boxes(page: PageInput, numbered: list[tuple[int, Box]], output: Path) -> str | None:
+    """Writes the boxes of a page for a person to mend, and returns what it wrote; those that a
+    person has mended stay, and None is returned."""
+    path = boxes_file(output, page.name)
+    if page.boxes == path:
+        return None
+    text = "".join(f"{FRAME_CLASS} {' '.join(map(str, box))}\n" for _, box in numbered)
+    write_text(path, text)
+    return text
+
+
+def write_page_json(
+    folder: Path,
+    numbered: list[tuple[int, Box]],
+    sure: list[float],
+    depth: PageDepth,
+    options: PredictionOptions,
+) -> None:
+    """Writes page.json, what a page consists of, and its text areas (255) as text.png."""
+    text = np.zeros(depth.depth.shape, np.uint8)
+    for (x1, y1, x2, y2), _, text_of_frame in depth.frames:
+        text[y1:y2, x1:x2][text_of_frame] = 255
+    write_image(folder / "text.png", text)
+    frames = [
+        {"box": box, "confidence": round(value, 2), "depth": f"frame_{k}.png"}
+        for (k, box), value in zip(numbered, sure, strict=True)
+    ]
+    model = options.fingerprint["model"]
+    page = {"frames": frames, "text_mask": "text.png", "model": model, "version": 1}
+    write_json(folder / "page.json", page)
 
 
 def write_page(

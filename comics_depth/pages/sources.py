@@ -28,7 +28,8 @@ RECORD = "made_by.json"
 class PageInput(NamedTuple):
     """An image to predict. name: where its results go below the output folder, may hold slashes;
     source: path, for a member `<archive>/<member>`; read: the bytes of the image file; boxes: DCM
-    annotation beside it, if there is one."""
+    annotation: the one in the output folder if a person has changed it, else the one beside the
+    image, else None."""
 
     name: str
     source: str
@@ -75,7 +76,7 @@ def find_pages(inputs: list[Path], output: Path) -> tuple[dict[str, list[PageInp
             inside = "/".join(part if part.strip(". ") else "page" for part in page.name.split("/"))
             name = _free(inside, lambda name, page=page: not _may_use(output, name, page, taken))
             taken.add(name.casefold())
-            kept.append(page._replace(name=name))
+            kept.append(page._replace(name=name, boxes=corrected_boxes(output, name) or page.boxes))
     return {title: pages for title, pages in sheets.items() if pages}, problems
 
 
@@ -98,6 +99,19 @@ def read_record(folder: Path) -> dict:
     except UserError:
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def boxes_file(output: Path, name: str) -> Path:
+    return output / f"{name}.txt"
+
+
+def corrected_boxes(output: Path, name: str) -> Path | None:
+    """The boxes of a page in the output folder, if they are not those that were written there."""
+    path = boxes_file(output, name)
+    if not path.is_file():
+        return None
+    written = read_record(output / name).get("boxes")
+    return path if path.read_text(encoding="utf-8", errors="replace") != written else None
 
 
 def _pages_of(path: Path, output: Path) -> tuple[str, list[PageInput], list[Path]]:

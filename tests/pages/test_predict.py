@@ -10,6 +10,7 @@ import runpy
 import sys
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -22,6 +23,7 @@ from comics_depth.data.depth_files import read_depth
 from comics_depth.images import image_count, read_image, write_image
 from comics_depth.pages import depth as page_depth
 from comics_depth.pages import sources as pages
+from comics_depth.pages.confidence import UNSURE, confidence, is_one_picture
 from comics_depth.pages.depth import (
     FrameDepth,
     _join,
@@ -32,9 +34,11 @@ from comics_depth.pages.depth import (
     gutters,
 )
 from comics_depth.pages.exports import FARTHEST, parallax, write_points
+from comics_depth.pages.predicting import PredictionOptions, doubts
 from comics_depth.synthetic.comics import comics_frame, draw_style
 from comics_depth.synthetic.lettering import Lettering
 from common.errors import UserError
+from common.files import read_json
 from models.checkpoints import TEXT_AREAS, load_network
 from models.depth_model import depth_model
 
@@ -282,6 +286,9 @@ def test_what_is_written(tmp_path, predict):
     expected = {f"p1/frame_{k}{kind}" for k in (1, 2) for kind in kinds}
     assert files_below(out) == expected | {
         "contact_pages.jpg",
+        "p1.txt",
+        "p1/page.json",
+        "p1/text.png",
         "p1/page.png",
         "p1/page.npy",
         "p1/preview.jpg",
@@ -434,15 +441,62 @@ def test_of_a_file_of_several_images_the_first_is_read_and_the_rest_told(tmp_pat
 
 
 def test_a_page_that_is_taken_as_one_frame_says_so(tmp_path, predict):
-    write_image(tmp_path / "plain.png", np.full((90, 60, 3), 200, np.uint8))
+    page = np.full((300, 200, 3), 200, np.uint8)
+    write_image(tmp_path / "plain.png", page)
     code, printed = predict(tmp_path / "plain.png", "-o", tmp_path / "out")
-    assert code == 0 and "plain.png: taken as one frame" in printed and "1 frames" in printed
-    assert (
-        "one frame"
-        not in predict(tmp_path / "plain.png", "-o", tmp_path / "out", "--whole-page", "--restart")[
-            1
-        ]
-    )
+    assert code == 0 and "taken as one frame" not in printed and "1 frames" in printed
+    cv2.rectangle(page, (20, 20), (180, 280), (0, 0, 0), 2)
+    assert not is_one_picture(page)
+    everything = [(1, (0, 0, 200, 300))]
+    options = PredictionOptions(tmp_path / "out", "default")
+    source = pages.PageInput("plain", "plain.png", bytes, None)
+    [note] = doubts(source, page, everything, [1.0], options)
+    assert "taken as one frame" in note and str(tmp_path / "out/plain.txt") in note
+    assert not doubts(source, page, everything, [1.0], replace(options, whole_page=True))
+
+
+def test_boxes_in_the_output_can_be_mended(tmp_path, predict):
+    write_image(tmp_path / "p1.png", draw_page())
+    out = tmp_path / "out"
+    command = (tmp_path / "p1.png", "-o", out, "--text", "keep")
+    assert predict(*command)[0] == 0
+    page = read_json(out / "p1/page.json")
+    boxes = [tuple(frame["box"]) for frame in page["frames"]]
+    assert (out / "p1.txt").read_text() == "".join("8 {} {} {} {}\n".format(*b) for b in boxes)
+    assert len(boxes) == 2 and page["version"] == 1 and "default-comics" in page["model"]
+    assert [frame["depth"] for frame in page["frames"]] == ["frame_1.png", "frame_2.png"]
+    assert all(0.7 < frame["confidence"] <= 1 for frame in page["frames"])
+    text = Image.open(out / "p1" / page["text_mask"])
+    assert text.size == (100, 160) and text.mode == "L"
+    (out / "p1.txt").write_text("8 10 80 90 150\n8 10 10 60 70\n8 60 10 90 70\n")
+    assert "1 pages to predict" in predict(*command)[1]
+    mended = read_json(out / "p1/page.json")["frames"]
+    assert [frame["box"] for frame in mended] == [
+        [10, 80, 90, 150],
+        [10, 10, 60, 70],
+        [60, 10, 90, 70],
+    ]
+    assert {frame["confidence"] for frame in mended} == {1.0}
+    assert read_depth(out / "p1/frame_2.png").shape == (60, 50)
+    assert "0 pages to predict" in predict(*command)[1]
+    assert predict(*command, "--restart")[0] == 0  # nobody's work is lost
+    assert read_depth(out / "p1/frame_2.png").shape == (60, 50)
+    (out / "p1.txt").unlink()
+    assert predict(*command)[0] == 0
+    assert [tuple(f["box"]) for f in read_json(out / "p1/page.json")["frames"]] == boxes
+
+
+def test_moved_boxes_are_unsure(tmp_path):
+    page = draw_page()
+    right = [confidence(page, box) for box in BOXES]
+    moved = [confidence(page, (x1 + 15, y1 + 12, x2 - 20, y2 - 15)) for x1, y1, x2, y2 in BOXES]
+    assert min(right) > 0.95 and max(moved) < UNSURE
+    options = PredictionOptions(tmp_path, "default")
+    source = pages.PageInput("p1", "p1.png", bytes, None)
+    assert not doubts(source, page, list(enumerate(BOXES, 1)), right, options)
+    [note] = doubts(source, page, list(enumerate(BOXES, 1)), [1.0, 0.2], options)
+    assert "unsure of frame 2;" in note
+    assert confidence(page, (0, 0, 100, 160)) == 1
 
 
 # Archives
