@@ -1,11 +1,12 @@
-"""Depth of comics pages: of images, folders and archives (.cbz, .zip), with no data, GPU or network
-needed."""
+"""Depth of comics pages: of images, folders, archives (.cbz, .zip) and PDF, with no data, GPU or
+network needed."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from comics_depth.cli import run_main
+from comics_depth.pages.exports import FORMATS, PATHS, Exports
 from comics_depth.pages.predicting import PredictionOptions, is_done, predict_pages, write_sheets
 from comics_depth.pages.sources import find_pages
 from comics_depth.training.run import checkpoint_of
@@ -23,9 +24,12 @@ In OUTPUT/<page>/ (a page of an archive: OUTPUT/<archive>/<page>/):
   page.json                 {frames: [{box: [x1, y1, x2, y2], confidence, depth}], text_mask,
                             model, version}; pixels, x2 and y2 exclusive, in reading order
   text.png                  255 where there is text, of the size of the page
-  frame_<k>.webp, frame_<k>.ply, *.npy   with --parallax, --point-cloud, --floats
+  with options: *_depth8.png, *.npy, frame_<k>_image.jpg, frame_<k>_text.png,
+  frame_<k>.glb and .ply (x right, y up, z to the camera at the origin, nearest at 1),
+  frame_<k>_layer_01.png (the nearest) and so on, frame_<k>.webp, .gif or .mp4
   made_by.json              a page made by the same model and options is not made again
-In OUTPUT a contact sheet for each folder and archive, and contact_pages.jpg for single images.
+In OUTPUT a contact sheet for each folder and archive, and contact_pages.jpg for single images;
+with --html such a page for the browser as well, which needs no other file.
 
 The boxes of a page are in OUTPUT/<page>.txt, lines `8 x1 y1 x2 y2`: mend them there, and the
 same command makes the page anew. Else they come from such a file beside the page, else from
@@ -34,7 +38,8 @@ What cannot be read is reported and left out. Exit code: 0 if there is depth of 
 
 examples:
   python predict.py page.jpg -o depth
-  python predict.py comics/ album.cbz -o depth --parallax --point-cloud
+  python predict.py comics/ album.cbz -o depth --html --parallax --path sweep
+  python predict.py page.jpg -o depth --mesh --layers 4 --depth8
   python predict.py frame.png -o depth --whole-page --model MiDaS --image-size 512"""
 
 
@@ -50,8 +55,18 @@ def main() -> None:
         whole_page=args.whole_page,
         fill_text=args.text == "aware",
         floats=args.floats,
-        parallax=args.parallax,
-        point_cloud=args.point_cloud,
+        exports=Exports(
+            depth8=args.depth8,
+            mesh=args.mesh,
+            layers=args.layers,
+            parallax=args.parallax,
+            size=args.size,
+            strength=args.strength,
+            path=args.path,
+            format=args.format,
+            crops=args.crops or args.html,
+            text_masks=args.text_masks,
+        ),
     )
     sheets, problems = find_pages(args.inputs, options.output)
     pages = [page for pages in sheets.values() for page in pages]
@@ -72,7 +87,7 @@ def main() -> None:
     done = len(pages) - (len(failed) if pending else 0)
     if not done:
         raise UserError(f"nothing could be predicted; {len(problems)} problems, see above")
-    write_sheets(options.output, sheets)
+    write_sheets(options.output, sheets, args.html)
     print(f"{options.output}: depth of {done} pages; {len(problems)} left out")
 
 
@@ -84,7 +99,7 @@ def command_line() -> argparse.ArgumentParser:
         "inputs",
         nargs="+",
         type=Path,
-        help="images, folders (searched through and through), .cbz and .zip archives",
+        help="images, folders (searched through and through), .cbz, .zip and .pdf (pypdfium2)",
     )
     add("-o", "--output", type=Path, required=True, help="folder for the results")
     add(
@@ -128,8 +143,36 @@ def command_line() -> argparse.ArgumentParser:
         ),
     )
     add("--floats", action="store_true", help="write exact floats (.npy) as well")
-    add("--parallax", action="store_true", help="write a moving picture of each frame (WebP)")
-    add("--point-cloud", action="store_true", help="write a point cloud of each frame (PLY)")
+    add("--depth8", action="store_true", help="write depth in 8 bit as well (PNG), 255 nearest")
+    add("--crops", action="store_true", help="write each frame as an image")
+    add("--text-masks", action="store_true", help="write the text areas of each frame (PNG)")
+    add(
+        "--mesh",
+        action="store_true",
+        help="write each frame as a mesh with texture (GLB) and as a point cloud (PLY)",
+    )
+    add(
+        "--layers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="write each frame cut into N pictures from near to far (PNG with alpha)",
+    )
+    add("--parallax", action="store_true", help="write a moving picture of each frame")
+    add("--path", choices=PATHS, default="circle", help="of its camera (default circle)")
+    add("--size", type=int, default=480, help="its long side, pixels (default 480)")
+    add("--strength", type=float, default=1.0, help="of its movement, up to 3 (default 1)")
+    add(
+        "--format",
+        choices=FORMATS,
+        default="webp",
+        help="of it (default webp); mp4: imageio-ffmpeg",
+    )
+    add(
+        "--html",
+        action="store_true",
+        help="write pages for the browser whose frames move with the mouse; takes --crops along",
+    )
     add("--restart", action="store_true", help="predict again what is done")
     add("--dry-run", action="store_true", help="say what would be read and written, and do nothing")
     return parser

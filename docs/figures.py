@@ -19,7 +19,7 @@ from comics_depth.data.splits import photograph_split
 from comics_depth.data.tensors import image_array, image_tensor
 from comics_depth.images import label, read_image, write_image
 from comics_depth.pages.depth import depth_of_page
-from comics_depth.pages.exports import parallax, write_animation
+from comics_depth.pages.motion import parallax, write_animation
 from comics_depth.pages.panels import find_panels
 from comics_depth.paths import Layout
 from comics_depth.synthetic.comics import comics_frame, draw_style

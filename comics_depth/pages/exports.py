@@ -1,164 +1,118 @@
-"""What people look at: pages beside their depth, contact sheets, moving pictures with parallax,
-point clouds."""
+"""What is written of a page and its frames beside their depth, as it is asked for."""
 
-import math
+import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from scipy.cluster.vq import kmeans2
 
-from comics_depth.data.depth_files import preview
-from comics_depth.pages.depth import fill_smoothly
-from common.files import written_atomically
+from comics_depth.images import write_image
+from comics_depth.pages.depth import FrameDepth, fill_smoothly
+from comics_depth.pages.motion import parallax, write_animation
+from comics_depth.pages.pictures import stepped
+from comics_depth.pages.solids import write_mesh, write_points
+from common.errors import UserError
 
-ANGLE = 50  # of view along the longer side, degrees, as of a usual camera
-# the farthest point is taken to be so many times as far as the nearest: inverse depth does not tell
-FARTHEST = 4.0
-MOST_POINTS = 1_000_000
-# of inverse depth in the range of a frame, from which on two pixels belong to two surfaces
-STEP = 0.15
-
-
-def beside_depth(image: np.ndarray, depth: np.ndarray, height: int = 1600) -> np.ndarray:
-    """RGB image (H, W, 3) to the left of its inverse depth (H, W) in colours, at most `height`
-    pixels high. What is much higher than wide stands there in columns, read from left to right."""
-    columns = max(round(math.sqrt(image.shape[0] / image.shape[1] / 1.5)), 1)
-    rows = math.ceil(image.shape[0] / columns)
-    padded = ((0, rows * columns - image.shape[0]), (0, 0), (0, 0))
-    folded = [
-        np.hstack(np.split(np.pad(half, padded), columns)) for half in (image, preview(depth))
-    ]
-    return shrunk(np.hstack(folded), height / rows)
+PATHS = ("circle", "sweep", "dolly")
+FORMATS = ("webp", "gif", "mp4")
+MOST_LAYERS = 32
+REACH = 0.06  # of the long side of a frame: how far a layer goes on behind nearer ones
 
 
-def shrunk(image: np.ndarray, factor: float) -> np.ndarray:
-    """The image at `factor` times its size, where that is less than 1."""
-    size = [max(round(side * factor), 1) for side in image.shape[1::-1]]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA) if factor < 1 else image
+@dataclass(frozen=True)
+class Exports:
+    """What is asked for; layers: how many, 0 for none; size (pixels), strength, path and format are
+    those of the parallax. Raises UserError for impossible values."""
+
+    depth8: bool = False
+    mesh: bool = False
+    layers: int = 0
+    parallax: bool = False
+    size: int = 480
+    strength: float = 1.0
+    path: str = "circle"
+    format: str = "webp"
+    crops: bool = False
+    text_masks: bool = False
+
+    def __post_init__(self) -> None:
+        if self.layers and not 2 <= self.layers <= MOST_LAYERS:
+            raise UserError(f"expected --layers from 2 to {MOST_LAYERS}, found {self.layers}")
+        if not 32 <= self.size <= 4096:
+            raise UserError(f"expected --size from 32 to 4096 pixels, found {self.size}")
+        if not 0 < self.strength <= 3:
+            raise UserError(f"expected --strength above 0, to 3, found {self.strength}")
+        encoder = importlib.util.find_spec("imageio_ffmpeg")
+        if self.parallax and self.format == "mp4" and not encoder:
+            raise UserError("--format mp4 needs an encoder: pip install imageio-ffmpeg")
+
+    @property
+    def names(self) -> list[str]:
+        """The kinds of files that are asked for, each with what decides on it."""
+        names = [n for n in ("depth8", "mesh", "crops", "text_masks") if getattr(self, n)]
+        if self.layers:
+            names.append(f"layers {self.layers}")
+        if self.parallax:
+            names.append(f"parallax {self.path} {self.format} {self.size} {self.strength}")
+        return names
 
 
-def contact_sheet(pictures: list[np.ndarray], height: int = 360, width: int = 2400) -> np.ndarray:
-    """RGB pictures in rows, each `height` or less high and at most `width` wide."""
-    rows: list[list[np.ndarray]] = [[]]
-    for picture in pictures:
-        small = shrunk(picture, min(height / picture.shape[0], width / picture.shape[1]))
-        if rows[-1] and sum(p.shape[1] + 8 for p in rows[-1]) + small.shape[1] > width:
-            rows.append([])
-        rows[-1].append(small)
-    sheet = np.full((len(rows) * (height + 8), width, 3), 64, np.uint8)
-    for n, row in enumerate(rows):
-        x = 0
-        for small in row:
-            sheet[n * (height + 8) :][: small.shape[0], x : x + small.shape[1]] = small
-            x += small.shape[1] + 8
-    return sheet[:, : max(sum(p.shape[1] + 8 for p in row) for row in rows)]
+def write_exports(stem: Path, image: np.ndarray, frame: FrameDepth, exports: Exports) -> None:
+    """Writes what is asked for of a frame, RGB uint8 (h, w, 3), to `<stem><kind>`."""
 
+    def path(kind: str) -> Path:
+        return stem.with_name(stem.name + kind)
 
-def parallax(
-    image: np.ndarray, depth: np.ndarray, steps: int = 24, side: int = 480
-) -> list[np.ndarray]:
-    """`steps` views of a frame from a camera that goes round an ellipse once: RGB uint8, at most
-    `side` pixels long.
-
-    image: RGB uint8 (h, w, 3); depth: inverse depth (h, w), which 0 to 1 bound. Points move in
-    proportion to their inverse depth and hide what is farther; what comes to light is filled from
-    the far side of the hole."""
-    image, depth = (
-        shrunk(values, side / max(image.shape[:2])) for values in (image, depth.astype(np.float32))
-    )
-    reach = 0.035 * max(depth.shape)
-    near = _stepped(np.clip(depth, 0, 1)) - 0.5
-    trim = min(
-        math.ceil(reach / 2), min(depth.shape) // 8
-    )  # past the border of a frame there is nothing to see
-    inner = (slice(trim, near.shape[0] - trim), slice(trim, near.shape[1] - trim))
-    angles = [2 * math.pi * step / steps for step in range(steps)]
-    return [
-        _view(image, near, reach * math.cos(a), 0.4 * reach * math.sin(a))[inner] for a in angles
-    ]
-
-
-def _stepped(depth: np.ndarray) -> np.ndarray:
-    """Inverse depth whose steep slopes are steps: networks blur the edges of objects, which would
-    stretch like rubber. Most of a slope goes to the object, so that no rim of it stays behind."""
-    around = np.ones((9, 9), np.uint8)
-    low, high = cv2.erode(depth, around), cv2.dilate(depth, around)
-    return np.where(
-        high - low > 2 * STEP, np.where(depth - low < 0.2 * (high - low), low, high), depth
-    )
-
-
-def _view(image: np.ndarray, near: np.ndarray, right: float, down: float) -> np.ndarray:
-    """The image with every pixel moved by (right, down) times `near`. Depth goes forward to where
-    it is seen, the nearest in front; colours are then fetched from where they came from, which
-    leaves no cracks."""
-    height, width = near.shape
-    rows, columns = np.indices(near.shape, dtype=np.float32)
-    order = np.argsort(
-        near, axis=None
-    )  # of several values given to one pixel numpy keeps the last, the nearest
-    to_row = np.clip(np.rint(rows + down * near).astype(int), 0, height - 1).ravel()[order]
-    to_column = np.clip(np.rint(columns + right * near).astype(int), 0, width - 1).ravel()[order]
-    moved = np.full(near.shape, -1, np.float32)
-    moved[to_row, to_column] = near.ravel()[order]
-    hole = moved < -0.5
-    thin = cv2.morphologyEx(hole.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) == 0
-    near_by = np.ones((5, 5), np.uint8)
-    rise = cv2.dilate(moved, near_by) - cv2.erode(np.where(hole, 1, moved), near_by)
-    moved, hole = (
-        fill_smoothly(moved, hole),
-        hole & ~(thin & (rise < STEP)),
-    )  # the others are cracks in one surface
-    source = (columns - right * moved, rows - down * moved)
-    view = cv2.remap(image, *source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    around = np.ones((15, 15), np.uint8)
-    front = cv2.dilate(hole.astype(np.uint8), around) > 0
-    front &= (
-        moved > cv2.erode(moved, around) + STEP
-    )  # the side that moved away has no part in the filling
-    filled = np.clip(fill_smoothly(view, hole | front) + 0.5, 0, 255).astype(np.uint8)
-    return np.where(hole[..., None], filled, view)
-
-
-def write_animation(path: Path, views: list[np.ndarray]) -> None:
-    """Writes RGB uint8 views of one size as an animated WebP that starts again at its end."""
-    first, *others = [Image.fromarray(view) for view in views]
-    with written_atomically(path) as temporary:
-        first.save(
-            temporary,
-            save_all=True,
-            append_images=others,
-            duration=60,
-            loop=0,
-            quality=80,
-            method=2,
+    if exports.depth8:
+        write_depth8(path("_depth8.png"), frame.depth)
+    if exports.mesh:
+        write_mesh(path(".glb"), image, frame.depth)
+        write_points(path(".ply"), image, frame.depth)
+    if exports.layers:
+        for n, layer in enumerate(layers(image, frame.depth, exports.layers), start=1):
+            write_image(path(f"_layer_{n:02d}.png"), layer)
+    if exports.parallax:
+        views = parallax(
+            image,
+            frame.depth,
+            side=exports.size,
+            strength=exports.strength,
+            path=exports.path,
         )
+        write_animation(path(f".{exports.format}"), views)
+    if exports.crops:
+        write_image(path("_image.jpg"), image)
+    if exports.text_masks:
+        write_image(path("_text.png"), frame.text.astype(np.uint8) * 255)
 
 
-def write_points(path: Path, image: np.ndarray, depth: np.ndarray) -> None:
-    """Writes a frame, RGB uint8 (h, w, 3) and inverse depth (h, w), which 0 to 1 bound, as a point
-    cloud: PLY, binary, x right, y up, z towards the camera, which is at the origin; the nearest
-    points are at distance 1, see FARTHEST."""
-    factor = math.sqrt(MOST_POINTS / depth.size)
-    image, depth = shrunk(image, factor), shrunk(depth.astype(np.float32), factor)
-    height, width = depth.shape
-    distance = 1 / (1 / FARTHEST + (1 - 1 / FARTHEST) * np.clip(depth, 0, 1))
-    focal = max(height, width) / 2 / math.tan(math.radians(ANGLE / 2))
-    rows, columns = np.indices(depth.shape)
-    points = np.empty(
-        depth.size,
-        [(axis, "<f4") for axis in "xyz"] + [(c, "u1") for c in ("red", "green", "blue")],
-    )
-    points["x"] = ((columns - (width - 1) / 2) / focal * distance).ravel()
-    points["y"] = (((height - 1) / 2 - rows) / focal * distance).ravel()
-    points["z"] = -distance.ravel()
-    for channel, name in enumerate(("red", "green", "blue")):
-        points[name] = image[..., channel].ravel()
-    head = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}"]
-    head += [
-        f"property {'float' if kind == '<f4' else 'uchar'} {name}"
-        for name, kind in points.dtype.descr
-    ]
-    with written_atomically(path) as temporary:
-        temporary.write_bytes("\n".join([*head, "end_header\n"]).encode() + points.tobytes())
+def write_depth8(path: Path, depth: np.ndarray) -> None:
+    """Writes inverse depth (h, w) as a grey PNG, 0 the farthest and 255 the nearest."""
+    low, high = float(depth.min()), float(depth.max())
+    write_image(path, np.round((depth - low) / max(high - low, 1e-12) * 255).astype(np.uint8))
+
+
+def layers(image: np.ndarray, depth: np.ndarray, count: int) -> list[np.ndarray]:
+    """A frame, RGB uint8 (h, w, 3) and inverse depth (h, w), cut into at most `count` pictures,
+    RGBA uint8, from near to far, which give the frame again where they lie on each other. Each goes
+    on a little behind the nearer ones, the farthest behind all of them. Cut where depth clusters
+    (k-means)."""
+    depth = stepped(depth)
+    sample = depth.ravel()[:: max(depth.size // 50_000, 1)]
+    start = np.unique(np.quantile(sample, np.linspace(0, 1, count)))
+    centres = np.unique(kmeans2(sample, start, minit="matrix", missing="warn")[0])
+    # 0 is the nearest
+    order = len(centres) - 1 - np.digitize(depth, (centres[1:] + centres[:-1]) / 2)
+    reach = 2 * round(REACH * max(depth.shape)) + 1
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    pictures = []
+    for n in np.unique(order):
+        own = order == n
+        filled = np.clip(fill_smoothly(image, ~own) + 0.5, 0, 255).astype(np.uint8)
+        shown = own | ((order < n) & (cv2.dilate(own.astype(np.uint8), around) > 0))
+        if n == order.max():
+            shown[:] = True
+        pictures.append(np.dstack([np.where(own[..., None], image, filled), shown * np.uint8(255)]))
+    return pictures

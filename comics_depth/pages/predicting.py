@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -18,15 +18,11 @@ from comics_depth.data.depth_files import write_depth
 from comics_depth.images import image_count, read_image, write_image
 from comics_depth.pages.confidence import UNSURE, confidence, is_one_picture
 from comics_depth.pages.depth import FrameDepth, PageDepth, depth_of_page
-from comics_depth.pages.exports import (
-    beside_depth,
-    contact_sheet,
-    parallax,
-    write_animation,
-    write_points,
-)
+from comics_depth.pages.exports import Exports, write_depth8, write_exports
 from comics_depth.pages.panels import find_panels
+from comics_depth.pages.pictures import beside_depth, contact_sheet, marked
 from comics_depth.pages.sources import RECORD, ImageBytes, PageInput, boxes_file, read_record
+from comics_depth.pages.viewer import write_viewer
 from comics_depth.training.devices import default_device
 from common.errors import UserError
 from common.files import write_json, write_text
@@ -52,8 +48,7 @@ class PredictionOptions:
     whole_page: bool = False
     fill_text: bool = True
     floats: bool = False
-    parallax: bool = False
-    point_cloud: bool = False
+    exports: Exports = field(default_factory=Exports)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -65,14 +60,13 @@ class PredictionOptions:
     def fingerprint(self) -> dict:
         """What decides on the depth, and which files are asked for."""
         model = str(SHIPPED.get(self.model, self.model))
-        files = {"floats": self.floats, "parallax": self.parallax, "point_cloud": self.point_cloud}
         return {
             "model": model_fingerprint(model, self.depth_weights),
             "image_size": self.image_size,
             "averaged": self.averaged,
             "text": model_fingerprint(str(TEXT_AREAS)) if self.fill_text else "kept",
             "whole_page": self.whole_page,
-            "files": [name for name, wanted in files.items() if wanted],
+            "files": ["floats"] * self.floats + self.exports.names,
         }
 
 
@@ -145,7 +139,7 @@ def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[F
             if page.boxes != boxes_file(options.output, page.name):
                 boxes_file(options.output, page.name).unlink(missing_ok=True)
             write_page(options.output / page.name, image, numbered, depth, options)
-            write_page_json(options.output / page.name, numbered, sure, depth, options)
+            write_page_json(options.output / page.name, numbered, sure, options)
             written = {"boxes": write_boxes(page, numbered, options.output)}
             write_json(options.output / page.name / RECORD, options.fingerprint | source | written)
         except UserError as error:
@@ -220,14 +214,9 @@ def write_page_json(
     folder: Path,
     numbered: list[tuple[int, Box]],
     sure: list[float],
-    depth: PageDepth,
     options: PredictionOptions,
 ) -> None:
-    """Writes page.json, what a page consists of, and its text areas (255) as text.png."""
-    text = np.zeros(depth.depth.shape, np.uint8)
-    for (x1, y1, x2, y2), _, text_of_frame in depth.frames:
-        text[y1:y2, x1:x2][text_of_frame] = 255
-    write_image(folder / "text.png", text)
+    """Writes page.json, what a page consists of."""
     frames = [
         {"box": box, "confidence": round(value, 2), "depth": f"frame_{k}.png"}
         for (k, box), value in zip(numbered, sure, strict=True)
@@ -246,27 +235,36 @@ def write_page(
 ) -> None:
     """Writes the depth of a page and of its frames, and what else `options` ask for."""
     # of other options: there may have been more frames
-    for old in [folder / RECORD, *filter(Path.is_file, folder.glob("frame_*.*"))]:
+    stale = [folder / RECORD, folder / "page_depth8.png"]
+    for old in [*stale, *filter(Path.is_file, folder.glob("frame_*.*"))]:
         old.unlink(missing_ok=True)
+    text = np.zeros(depth.depth.shape, bool)
+    for (x1, y1, x2, y2), _, text_of_frame in depth.frames:
+        text[y1:y2, x1:x2] |= text_of_frame
+    write_image(folder / "text.png", text.astype(np.uint8) * 255)
     write_depth(folder / "page.png", depth.depth, options.floats)
-    write_image(folder / "preview.jpg", beside_depth(image, depth.depth), quality=85)
+    if options.exports.depth8:
+        write_depth8(folder / "page_depth8.png", depth.depth)
+    page = beside_depth(marked(image, numbered, text), depth.depth)
+    write_image(folder / "preview.jpg", page, quality=85)
     for (k, (x1, y1, x2, y2)), frame in zip(numbered, depth.frames, strict=True):
         crop = image[y1:y2, x1:x2]
-        path = folder / f"frame_{k}.png"
-        write_depth(path, frame.depth, options.floats)
+        write_depth(folder / f"frame_{k}.png", frame.depth, options.floats)
         write_image(folder / f"frame_{k}_preview.jpg", beside_depth(crop, frame.depth), quality=85)
-        if options.parallax:
-            write_animation(path.with_suffix(".webp"), parallax(crop, frame.depth))
-        if options.point_cloud:
-            write_points(path.with_suffix(".ply"), crop, frame.depth)
+        write_exports(folder / f"frame_{k}", crop, frame, options.exports)
 
 
-def write_sheets(output: Path, sheets: dict[str, list[PageInput]]) -> None:
-    """Writes contact sheets of the pages that have a preview, SHEET pages on each."""
+def write_sheets(output: Path, sheets: dict[str, list[PageInput]], html: bool = False) -> None:
+    """Writes contact sheets of the pages that have a preview, SHEET pages on each, and, if asked,
+    beside each a page for the browser."""
     for title, pages in sheets.items():
-        previews = [output / page.name / "preview.jpg" for page in pages]
-        previews = [path for path in previews if path.exists()]
-        for first in range(0, len(previews), SHEET):
-            number = f"_{first // SHEET + 1}" if len(previews) > SHEET else ""
-            sheet = contact_sheet([read_image(path) for path in previews[first : first + SHEET]])
+        done = [page.name for page in pages if (output / page.name / "preview.jpg").exists()]
+        for first in range(0, len(done), SHEET):
+            number = f"_{first // SHEET + 1}" if len(done) > SHEET else ""
+            names = done[first : first + SHEET]
+            sheet = contact_sheet(
+                {name: read_image(output / name / "preview.jpg") for name in names}
+            )
             write_image(output / f"contact_{title}{number}.jpg", sheet, quality=85)
+            if html:
+                write_viewer(output / f"{title}{number}.html", output, names)

@@ -1,5 +1,5 @@
-"""Comics pages out of image files, folders and archives; archives are read in memory and never
-unpacked."""
+"""Comics pages out of image files, folders, archives and PDF; archives are read in memory and
+never unpacked."""
 
 import io
 import itertools
@@ -15,7 +15,8 @@ from comics_depth.images import IMAGE_SUFFIXES
 from common.errors import UserError
 from common.files import read_json
 
-ARCHIVES = (".cbz", ".zip")
+ARCHIVES = (".cbz", ".zip", ".pdf")
+PDF_SIDE = 2400  # pixels of the long side of a page of a PDF
 # Limits of an archive. Drawn pages are compressed already: as BMP or TIFF they shrink some 50
 # times, zeros 1,000 times.
 MOST_ENTRIES = 5_000
@@ -134,6 +135,8 @@ def _pages_of(path: Path, output: Path) -> tuple[str, list[PageInput], list[Path
             )
         named = [(p, p.relative_to(path).with_suffix("").as_posix()) for p in images]
         return path.resolve().name, [_file_page(p, name) for p, name in named], archives
+    if path.suffix.lower() == ".pdf":
+        return path.stem, _pdf_pages(path), []
     if path.suffix.lower() in ARCHIVES:
         return path.stem, _archive_pages(path), []
     if path.suffix.lower() not in IMAGE_SUFFIXES:
@@ -189,6 +192,32 @@ def _archive_pages(path: Path) -> list[PageInput]:
         place = f"{path.stem}/{name.with_suffix('')}"
         pages.append(PageInput(place, f"{path.resolve()}/{name}", read, beside))
     return pages
+
+
+def _pdf_pages(path: Path) -> list[PageInput]:
+    """Pages of a PDF, drawn when they are read. Raises UserError if it is broken or locked, or its
+    reader is missing."""
+    try:
+        import pypdfium2
+    except ImportError:
+        raise UserError(f"{path}: PDF needs a reader: pip install pypdfium2") from None
+    try:
+        document = pypdfium2.PdfDocument(path)
+        count = len(document)
+    except pypdfium2.PdfiumError as error:
+        raise UserError(f"{path}: not a readable PDF ({error})") from error
+
+    def read(n: int) -> bytes:
+        page = document[n]
+        image = page.render(scale=PDF_SIDE / max(page.get_size())).to_pil()
+        content = io.BytesIO()
+        image.save(content, "PNG", compress_level=1)
+        return content.getvalue()
+
+    return [
+        PageInput(f"{path.stem}/{n + 1:03d}", f"{path.resolve()}/{n + 1}", partial(read, n), None)
+        for n in range(count)
+    ]
 
 
 def check_members(members: list[zipfile.ZipInfo]) -> None:

@@ -33,7 +33,6 @@ from comics_depth.pages.depth import (
     fill_smoothly,
     gutters,
 )
-from comics_depth.pages.exports import FARTHEST, parallax, write_points
 from comics_depth.pages.predicting import PredictionOptions, doubts
 from comics_depth.synthetic.comics import comics_frame, draw_style
 from comics_depth.synthetic.lettering import Lettering
@@ -279,10 +278,21 @@ def test_what_is_written(tmp_path, predict):
     write_image(tmp_path / "p1.png", draw_page())
     out = tmp_path / "out"
     code, printed = predict(
-        tmp_path / "p1.png", "-o", out, "--floats", "--parallax", "--point-cloud"
+        tmp_path / "p1.png",
+        "-o",
+        out,
+        "--floats",
+        "--depth8",
+        "--parallax",
+        "--mesh",
+        "--crops",
+        "--text-masks",
+        "--layers",
+        "2",
     )
     assert code == 0 and "on cpu" in printed and "1 pages, 2 frames, " in printed
-    kinds = (".png", ".npy", "_preview.jpg", ".webp", ".ply")
+    kinds = (".png", ".npy", "_preview.jpg", ".webp", ".ply", ".glb", "_image.jpg", "_text.png")
+    kinds += ("_depth8.png", "_layer_01.png", "_layer_02.png")
     expected = {f"p1/frame_{k}{kind}" for k in (1, 2) for kind in kinds}
     assert files_below(out) == expected | {
         "contact_pages.jpg",
@@ -291,6 +301,7 @@ def test_what_is_written(tmp_path, predict):
         "p1/text.png",
         "p1/page.png",
         "p1/page.npy",
+        "p1/page_depth8.png",
         "p1/preview.jpg",
         "p1/made_by.json",
     }
@@ -316,9 +327,13 @@ def test_what_is_written(tmp_path, predict):
     assert read_image(out / "p1/preview.jpg").shape == (160, 200, 3)
     with Image.open(out / "p1/frame_1.webp") as animation:
         assert 20 <= animation.n_frames <= 24 and animation.info["loop"] == 0
-    head, points = (out / "p1/frame_1.ply").read_bytes().split(b"end_header\n", 1)
-    count = int(re.search(rb"element vertex (\d+)", head)[1])
-    assert count == frame.size and len(points) == 15 * count
+    grey = np.asarray(Image.open(out / "p1/frame_1_depth8.png"))
+    assert grey.dtype == np.uint8 and np.corrcoef(grey.ravel(), frame.ravel())[0, 1] > 0.999
+    assert read_image(out / "p1/frame_1_image.jpg").shape[:2] == frame.shape
+    assert Image.open(out / "p1/frame_1_text.png").size == frame.shape[::-1]
+    assert predict(tmp_path / "p1.png", "-o", out, "--layers", "3")[0] == 0  # another number
+    left = {path.name for path in (out / "p1").iterdir() if path.is_file()}
+    assert "frame_1_layer_03.png" in left and not left & {"page_depth8.png", "frame_1.glb"}
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -614,6 +629,27 @@ def test_a_member_that_lies_about_its_size_is_a_broken_page(tmp_path):
         page.read()
 
 
+def test_pages_of_a_pdf(tmp_path, predict, monkeypatch):
+    drawn = [Image.fromarray(draw_page(seed)).resize((200, 320)) for seed in (0, 1)]
+    drawn[0].save(tmp_path / "book.pdf", save_all=True, append_images=drawn[1:], quality=95)
+    found, problems = pages.find_pages([tmp_path / "book.pdf"], tmp_path / "out")
+    assert [page.name for page in found["book"]] == ["book/001", "book/002"] and not problems
+    for page, image in zip(found["book"], drawn, strict=True):
+        read = read_image(pages.ImageBytes(page.read(), page.source))
+        assert read.shape == (2400, 1500, 3)
+        small = cv2.resize(read, (200, 320), interpolation=cv2.INTER_AREA).astype(int)
+        assert np.abs(small - np.asarray(image)).mean() < 4
+    (tmp_path / "cut.pdf").write_bytes((tmp_path / "book.pdf").read_bytes()[:99])
+    monkeypatch.setattr(pages, "PDF_SIDE", 320)
+    code, printed = predict(tmp_path, "-o", tmp_path / "out")
+    assert code == 0 and "cut.pdf: not a readable PDF" in printed
+    assert read_depth(tmp_path / "out/book/002/page.png").shape == (320, 200)
+    assert "0 pages to predict, 2 done" in predict(tmp_path / "book.pdf", "-o", tmp_path / "out")[1]
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    code, printed = predict(tmp_path / "book.pdf", "-o", tmp_path / "none")
+    assert code == 2 and "pip install pypdfium2" in printed
+
+
 # Runs
 
 
@@ -666,6 +702,9 @@ def test_pages_of_one_name_do_not_overwrite_each_other(tmp_path, predict):
     [
         (["--model", "nothing"], "depth model 'nothing'"),
         (["--batch-size", "0"], "--batch-size from 1"),
+        (["--layers", "1"], "--layers from 2 to 32, found 1"),
+        (["--strength", "-1"], "--strength above 0, to 3"),
+        (["--size", "9"], "--size from 32 to 4096"),
         (["--model", "."], "expected an existing file or one of"),
     ],
 )
@@ -673,45 +712,6 @@ def test_mistakes_on_the_command_line_are_named(tmp_path, predict, arguments, me
     write_image(tmp_path / "p1.png", draw_page())
     code, printed = predict(tmp_path / "p1.png", "-o", tmp_path / "out", *arguments)
     assert code == 2 and message in printed and not (tmp_path / "out").exists()
-
-
-# Views
-
-
-def test_near_points_move_most_and_hide_what_is_behind():
-    image = np.zeros((100, 160, 3), np.uint8)
-    image[:, :, 2] = np.linspace(50, 200, 160)  # a far wall, and a near red square
-    image[40:60, 70:90] = (255, 0, 0)
-    depth = np.zeros((100, 160), np.float32)
-    depth[40:60, 70:90] = 1
-    views = parallax(image, depth, steps=4)
-    centres = [np.argwhere(view[..., 0] > 128).mean(axis=0) for view in views]
-    sizes = [(view[..., 0] > 128).sum() for view in views]
-    assert 4 < centres[0][1] - centres[2][1] < 7 and 1 < centres[1][0] - centres[3][0] < 4
-    assert max(sizes) < 1.15 * 400 and min(sizes) > 0.85 * 400  # neither torn nor smeared
-    for view in views:
-        wall = view[..., 0] < 128
-        assert view[wall][:, 0].max() < 100 and view[wall][:, 2].min() > 30  # the holes are wall
-
-
-def test_point_cloud_is_a_pyramid_of_sight(tmp_path):
-    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    depth = np.zeros((4, 6), np.float32)
-    depth[0, 0] = 1
-    write_points(tmp_path / "frame.ply", image, depth)
-    head, content = (tmp_path / "frame.ply").read_bytes().split(b"end_header\n", 1)
-    assert head.startswith(
-        b"ply\nformat binary_little_endian 1.0\nelement vertex 24\nproperty float x\n"
-    )
-    points = np.frombuffer(content, [("xyz", "<f4", 3), ("rgb", "u1", 3)])
-    assert np.array_equal(points["rgb"], image.reshape(-1, 3))
-    assert points["xyz"][0, 2] == pytest.approx(-1) and points["xyz"][1:, 2] == pytest.approx(
-        -FARTHEST
-    )
-    assert (
-        points["xyz"][0, 0] < 0 < points["xyz"][0, 1]
-        and points["xyz"][-1, 1] < 0 < points["xyz"][-1, 0]
-    )
 
 
 def test_names_of_dots_stay_inside_the_output(tmp_path):

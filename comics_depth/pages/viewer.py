@@ -1,0 +1,57 @@
+"""Pages and their frames as one page for the browser, in which frames move with the mouse."""
+
+import base64
+import io
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+from comics_depth.data.depth_files import read_depth
+from comics_depth.images import read_image
+from comics_depth.pages.motion import SHIFT
+from comics_depth.pages.pictures import shrunk, stepped
+from common.files import read_json, write_text
+
+SIDE = 640  # pixels, the long side of a frame
+
+
+def write_viewer(path: Path, output: Path, names: list[str]) -> None:
+    """Writes an HTML page that holds all it shows: of each page in the output folder its preview
+    and its frames, for which it needs `<frame>_image.jpg`."""
+    pages = []
+    for name in names:
+        folder = output / name
+        frames = []
+        for frame in read_json(folder / "page.json")["frames"]:
+            depth = folder / frame["depth"]
+            image = read_image(depth.with_name(f"{depth.stem}_image.jpg"))
+            factor = SIDE / max(image.shape[:2])
+            image = shrunk(image, factor)
+            near = np.clip(stepped(shrunk(read_depth(depth), factor)), 0, 1) * 255
+            frames.append(
+                {
+                    "name": depth.stem,
+                    "confidence": frame["confidence"],
+                    "width": image.shape[1],
+                    "height": image.shape[0],
+                    "image": _data(image, 80),
+                    "depth": _data(near.astype(np.uint8), 90),
+                }
+            )
+        preview = _data(shrunk(read_image(folder / "preview.jpg"), 0.75), 75)
+        pages.append({"name": name, "preview": preview, "frames": frames})
+    template = jinja2.Template(
+        Path(__file__).with_suffix(".html").read_text(encoding="utf-8"),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    write_text(path, template.render(title=path.stem, pages=pages, shift=SHIFT))
+
+
+def _data(picture: np.ndarray, quality: int) -> str:
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "WEBP", quality=quality)
+    return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()
