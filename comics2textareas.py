@@ -41,7 +41,7 @@ from comics_depth.pages.depth import text_map
 from comics_depth.paths import SPLITS, Layout, run_name
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit
-from comics_depth.training.run import Run, finished_run, read_metrics
+from comics_depth.training.run import Run, RunConfig, finished_run, read_metrics
 from common.errors import UserError
 from common.files import file_hash, read_json, write_json
 from models.checkpoints import load_network
@@ -194,7 +194,7 @@ def chosen_network(layout: Layout, folder: Path, *needed: str) -> Chosen:
             action = "select_epoch" if name == "epoch" else "optimize_threshold"
             command = f"`python comics2textareas.py --{action}`"
             raise UserError(f"{folder}: no {name} was chosen; run first: {command}")
-    scale = read_json(folder / "config.json")["options"]["scale"]
+    scale = read_json(folder / "config.json", RunConfig)["options"]["scale"]
     network = load_network(checkpoint, "text").to(default_device())
     return Chosen(checkpoint, network, scale, choice)
 

@@ -17,6 +17,7 @@ from comics_depth.data.annotations import SVG_CLASSES
 from comics_depth.data.cropping import crop_frames, generate_text_masks, import_domain
 from comics_depth.paths import SPLITS, Layout, read_names
 from comics_depth.synthetic.world import write_world
+from common.files import lock
 
 EXAMPLES = """\
   python datasets_preparation.py --crop_frames --generate_text_masks  pages -> frames, masks, splits
@@ -138,6 +139,9 @@ def main() -> None:
             writes=[layout.orderings_of(args.annotator)] + [layout.uncertainty] * bool(ranking),
         ),
     }
+    preparing = any(getattr(args, name) for name in steps if name != "generate_evaluation")
+    if preparing and not args.dry_run:
+        lock(layout.data_root)
     run_steps(parser, args, steps)
 
 

@@ -4,6 +4,7 @@ printed, or to depth orderings of comics."""
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, TypedDict
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,13 +21,14 @@ from comics_depth.cli import (
     values,
 )
 from comics_depth.evaluation.predicting import as_predictor, predict_frames
+from comics_depth.images import write_figure
 from comics_depth.paths import Layout, needed, run_name
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import Diverged, TrainingOptions
 from comics_depth.training.run import finished_run
 from comics_depth.training.students import ORDERINGS, TRANSLATIONS, OrderingStudent, Student
 from common.errors import UserError
-from common.files import file_hash, read_json, write_json, written_atomically
+from common.files import file_hash, read_json, write_json
 from models.checkpoints import save_checkpoint
 from models.depth_model import depth_model
 from models.external import downloads
@@ -52,12 +54,6 @@ def main() -> None:
     parser.add_argument("variant", choices=(*TRANSLATIONS, ORDERINGS))
     args = parser.parse_args()
     args = apply_preset(args, ORDERINGS if args.variant == ORDERINGS else "depth_estimator")
-    for option, share in {
-        "--print-style": args.print_style,
-        "--translated": args.translated,
-    }.items():
-        if not 0 <= (share or 0) <= 1:
-            parser.error(f"{option}: expected a share from 0 to 1, found {share}")
     if args.translated and args.variant != ORDERINGS:
         parser.error(
             f"--translated is for {ORDERINGS}; {args.variant} sees nothing but photographs"
@@ -137,8 +133,14 @@ def plot_rates(path: Path, title: str, records: dict[float, dict], best: float) 
     validated.semilogx(list(records), [record["val_loss"] for record in records.values()], "o-")
     validated.axvline(best, color="grey", linestyle=":")
     validated.set(xlabel="learning rate", ylabel="validation loss", title=f"chosen: {best:g}")
-    with written_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=110, bbox_inches="tight")
+    write_figure(path, figure)
+
+
+class RateChoice(TypedDict):
+    """Of choice.json, the chosen rate and what it was chosen for."""
+
+    lr: float
+    made_of: dict[str, Any]
 
 
 def train(student: Student, lr: float | None, choice: Path) -> None:
@@ -146,9 +148,9 @@ def train(student: Student, lr: float | None, choice: Path) -> None:
     if lr is None:
         swept = student.variant.removesuffix("_ignoretext")
         command = f"`python depth_estimator.py {swept} --optimize_lr"
-        chosen = read_json(needed(choice, f"{command}` (or give --lr)"))
+        chosen = read_json(needed(choice, f"{command}` (or give --lr)"), RateChoice)
         ours = student.choice_record()
-        made_of = chosen.get("made_of", {})
+        made_of = chosen["made_of"]
         changed = sorted(name for name in {*ours, *made_of} if ours.get(name) != made_of.get(name))
         if changed:
             raise UserError(

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from comics_depth.cli import apply_preset, command_line, model_source, run_main
+from comics_depth.parallel import end_with_parent
 from comics_depth.stages import HAND_CHECK, StageLog, list_stages
 from common.errors import UserError
 
@@ -77,9 +78,9 @@ def run_stage(line: list[str], checked: Path | None) -> bool:
     Ctrl-C, whether it wrote `checked`."""
     command = [sys.executable, str(Path(__file__).with_name(line[0])), *line[1:]]
     if checked is None:
-        return subprocess.run(command).returncode == 0
+        return subprocess.run(command, preexec_fn=end_with_parent).returncode == 0
     with contextlib.suppress(KeyboardInterrupt):
-        subprocess.run(command)
+        subprocess.run(command, preexec_fn=end_with_parent)
     return checked.exists()
 
 

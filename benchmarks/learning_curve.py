@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from comics_depth.cli import run_main
 from comics_depth.data.prepared import frame_orderings, frames_with_points
 from comics_depth.evaluation.orderings import score_orderings, starting_depth
+from comics_depth.images import write_figure
 from comics_depth.paths import Layout
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit
@@ -89,7 +90,7 @@ def draw(path: Path, scores: dict[int, list[dict[str, float]]]) -> None:
     axes.set_xticks(places, [str(count) for count in scores])
     axes.set(xlabel="training frames with an ordering", ylabel="pairs in order, validation")
     axes.legend()
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    write_figure(path, figure)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,12 @@
 overrides."""
 
 import argparse
+import multiprocessing
 import re
 import shlex
+import signal
 import sys
+import threading
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from comics_depth.paths import Layout
 from common.errors import UserError
+from common.files import unlock
 
 # preset -> stage -> option -> value
 PRESETS: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
@@ -134,6 +138,20 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "throw away what this command wrote before and start over",
     },
 }
+# option -> smallest and largest value
+LIMITS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**31 - 1),
+    "workers": (0, 256),
+    "port": (0, 65535),
+    "image_size": (32, 8192),
+    "scale": (0.01, 10),
+    **dict.fromkeys(("epochs", "batch_size", "pages", "photographs"), (1, 10**7)),
+    **dict.fromkeys(("features", "discriminator_features", "blocks"), (1, 4096)),
+    **dict.fromkeys(("lr", "rates", "discriminator_rate"), (1e-12, 1e9)),
+    **dict.fromkeys(("cycle", "identity", "smooth", "regulariser"), (0, 1e6)),
+    **dict.fromkeys(("beta1", "average"), (0, 0.99999)),
+    **dict.fromkeys(("text_limit", "print_style", "translated", "momentum"), (0, 1)),
+}
 TRAINING = (
     "seed",
     "epochs",
@@ -229,9 +247,12 @@ def apply_preset(args: argparse.Namespace, stage: str = "common") -> argparse.Na
     for name, value in values.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
-    for name in ("epochs", "batch_size", "image_size"):
-        if (value := getattr(args, name, None)) is not None and value < 1:
-            raise UserError(f"--{name.replace('_', '-')}: expected 1 or more, found {value}")
+    for name, (low, high) in LIMITS.items():
+        found = getattr(args, name, None)
+        for value in found if isinstance(found, list) else [found]:
+            if value is not None and not low <= value <= high:  # NaN is not
+                option = name.replace("_", "-")
+                raise UserError(f"--{option}: expected {low:g} to {high:g}, found {value}")
     args.layout = Layout(Path(args.data_root), Path(args.runs_root))
     return args
 
@@ -311,14 +332,26 @@ def with_full_commands(message: str) -> str:
 
 def run_main(main: Callable[[], None]) -> None:
     """Runs a script's main: a UserError becomes one line and exit code 2, Ctrl-C one line and exit
-    code 130."""
+    code 130, SIGTERM one line and 143; the processes that it started end with it."""
+    ended_by = [signal.SIGINT]
+
+    def end(number: int, _: Any) -> None:
+        ended_by[0] = number
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
     try:
         return main()
     except KeyboardInterrupt:
-        message, code = "interrupted; run the same command again to go on", 130
+        for child in multiprocessing.active_children():
+            child.terminate()
+        message, code = "interrupted; run the same command again to go on", 128 + ended_by[0]
     except UserError as error:
         # of a process that reads data, torch adds where it was raised
         error = str(error).rpartition(f"{UserError.__name__}: ")[2].strip()
         message, code = f"error: {with_full_commands(error)}", 2
+    finally:
+        unlock()
     print(message, file=sys.stderr)
     sys.exit(code)

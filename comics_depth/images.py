@@ -1,6 +1,7 @@
 """Reading images so that bad input is named; writing and finding them."""
 
 import contextlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from common.errors import UserError
-from common.files import written_atomically
+from common.files import write_bytes
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 # none of Pillow's readers that start programs
@@ -90,8 +91,17 @@ def write_image(path: Path, image: np.ndarray, **options: Any) -> None:
     (quality, pnginfo)."""
     if path.suffix.lower() in (".jpg", ".jpeg"):
         options = {"quality": 95, "subsampling": 0, **options}
-    with written_atomically(path) as temporary:
-        Image.fromarray(image).save(temporary, **options)
+    content = io.BytesIO()
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    Image.fromarray(image).save(content, kind, **options)
+    write_bytes(path, content.getbuffer())
+
+
+def write_figure(path: Path, figure: Any) -> None:
+    """Writes a figure of matplotlib, which is slow to import, as PNG."""
+    content = io.BytesIO()
+    figure.savefig(content, dpi=110, bbox_inches="tight")
+    write_bytes(path, content.getbuffer())
 
 
 def label(image: np.ndarray, text: str) -> np.ndarray:

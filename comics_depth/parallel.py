@@ -1,11 +1,17 @@
 """Work on many files by all cores."""
 
+import ctypes
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 from tqdm import tqdm
+
+from common.errors import UserError
 
 
 def parallel_map(
@@ -18,5 +24,16 @@ def parallel_map(
     bar = partial(tqdm, total=len(items), desc=description, disable=None)
     if workers <= 1 or len(items) < 2:
         return list(bar(map(function, items)))
-    with ProcessPoolExecutor(workers) as pool:
-        return list(bar(pool.map(function, items)))
+    try:
+        with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
+            return list(bar(pool.map(function, items)))
+    except BrokenProcessPool:
+        message = f"{description}: a worker was killed, most likely for want of memory"
+        raise UserError(f"{message}; run it again with fewer --workers") from None
+
+
+def end_with_parent() -> None:
+    """Has the system kill this process when the one that started it ends; on Linux."""
+    if sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)

@@ -5,13 +5,25 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from comics_depth.images import find_image
 from common.errors import UserError
-from common.files import read_json
+from common.files import lines_of, read_json
 
 SPLITS = ("train", "validation", "test")
 APPROACHES = ("natural2comics", "depth_estimator", "baseline", "comics2textareas")
+
+
+class FrameEntry(TypedDict):
+    """What a manifest holds of a frame. box: [x1, y1, x2, y2] in pixels of the page."""
+
+    page: str
+    box: list[int]
+    split: str
+    legacy: NotRequired[str]
+    image: NotRequired[str]
+    classes: NotRequired[list[str]]
 
 
 def run_name(approach: str, variant: str, tag: str | None = None) -> str:
@@ -157,13 +169,13 @@ def needed(path: Path, command: str) -> Path:
 def read_names(path: Path, command: str = "") -> list[str]:
     """Names of a list file, one a line; blank lines and a missing final newline do no harm. Raises
     UserError naming `command`, which writes the file, if it is missing."""
-    text = needed(path, command).read_text(encoding="utf-8")
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line for _, line in lines_of(needed(path, command))]
 
 
 def read_manifest(layout: Layout) -> dict[str, dict]:
-    """Frame id -> {page, box, split, legacy, image}; empty if the frames were never cropped."""
-    return read_json(layout.manifest) if layout.manifest.exists() else {}
+    """Frame id -> its entry; empty if the frames were never cropped."""
+    kind = dict[str, FrameEntry]
+    return read_json(layout.manifest, kind) if layout.manifest.exists() else {}
 
 
 def legacy_name(frame_id: str) -> str:

@@ -2,7 +2,7 @@
 of those that are done."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from comics_depth.cli import ModelSource, preset_values
 from comics_depth.evaluation.rules import REFERENCES
@@ -42,17 +42,27 @@ class Stage(NamedTuple):
         }
 
 
+class Done(TypedDict):
+    """A stage that is done; see Stage.input_hashes and Stage.stamps."""
+
+    seconds: float
+    inputs: dict[str, str | None]
+    watched: dict[str, list[int] | None]
+
+
 class StageLog:
     """A file that says which stages are done: {command: {seconds, inputs, watched}}."""
 
     def __init__(self, path: Path, *, empty: bool):
         self.path = path
-        self.entries: dict[str, Any] = {} if empty or not path.exists() else read_json(path)
+        self.entries: dict[str, Done] = {}
+        if path.exists() and not empty:
+            self.entries = read_json(path, dict[str, Done])
 
     def state(self, line: list[str], stage: Stage) -> str:
         """`done`, `again` (to be run), or `anew` (with --restart)."""
         entry = self.entries.get(" ".join(line))
-        if not isinstance(entry, dict):  # logs of older versions hold the seconds alone
+        if entry is None:
             return "again"
         if entry["inputs"] != stage.input_hashes():
             return "anew"
@@ -68,8 +78,7 @@ class StageLog:
         return self.entries[" ".join(line)]["seconds"]
 
     def minutes(self) -> float:
-        entries = [entry for entry in self.entries.values() if isinstance(entry, dict)]
-        return sum(entry["seconds"] for entry in entries) / 60
+        return sum(entry["seconds"] for entry in self.entries.values()) / 60
 
 
 def model_files(source: ModelSource) -> list[Path]:

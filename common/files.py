@@ -1,26 +1,36 @@
 """Writing files so that nothing is ever half-written; JSON and hashes of files."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from common.errors import UserError
 
+PARTIAL = ".partial-"  # how the name of a file begins that is being written
 
-@contextlib.contextmanager
-def written_atomically(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path` that replaces it when the block ends well and vanishes
-    when it fails."""
-    temporary = path.with_name(f".partial-{secrets.token_hex(8)}{path.suffix}")
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Writes a file whole or not at all: on the disk before it has its name. What an encoder makes
+    comes here from memory, since some do not notice that a disk is full. Raises UserError."""
+    # without the suffix, so that nothing takes what a killed command left for a file of its kind
+    temporary = path.with_name(PARTIAL + secrets.token_hex(8))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
+        sync_folder(path.parent)
     except OSError as error:
         raise UserError(f"{path}: could not be written ({error})") from error
     finally:
@@ -28,15 +38,61 @@ def written_atomically(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def sync_folder(folder: Path) -> None:
+    """Puts the names in a folder on the disk, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+_held = []  # open lock files: closing one would give its lock up
+
+
+def lock(folder: Path) -> None:
+    """Makes `folder` and keeps other processes out of it until this one ends, however it ends; what
+    killed ones had half-written there goes. Raises UserError that says who is in it."""
+    path = folder / ".lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to ({error})") from error
+    try:
+        # of the process and not, as flock, of its workers too, which may outlive it
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        raise UserError(f"{folder} is in use by {holder}; wait for it or stop it") from None
+    file.truncate(0)
+    file.write(f"process {os.getpid()}: {shlex.join(map(os.path.basename, sys.argv))}")
+    file.flush()
+    _held.append(file)
+    for left in folder.rglob(PARTIAL + "*"):
+        if left.is_file():
+            left.unlink(missing_ok=True)
+
+
+def unlock() -> None:
+    """Gives all locks of this process up, for who runs several commands in one."""
+    while _held:
+        _held.pop().close()
+
+
 def write_text(path: Path, text: str) -> None:
-    with written_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode("utf-8"))
 
 
 def lines_of(path: Path) -> list[tuple[int, str]]:
     """(number, stripped text) of the lines of a file of the user's that are not blank; numbers
     count from 1."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise UserError(f"{path}: not readable ({error})") from error
     lines = enumerate((line.strip() for line in text.splitlines()), start=1)
     return [(number, line) for number, line in lines if line]
 
@@ -45,14 +101,24 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Raises UserError if the file is missing or no JSON."""
+def read_json(path: Path, kind: Any = dict[str, Any]) -> Any:
+    """The value in a file, of the type `kind` (fields of a TypedDict that it does not name are
+    kept out). Raises UserError if the file is missing, no JSON, or of another type."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not readable as JSON ({error})") from error
+        raise UserError(f"{path}: not readable ({error})") from error
+    return parse_json(text, kind, path)
+
+
+def parse_json(text: str, kind: Any, source: Path) -> Any:
+    """As read_json, of a text out of the file `source`."""
+    try:
+        return msgspec.convert(json.loads(text), kind)
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise UserError(f"{source}: damaged, or not written by this program ({error})") from error
 
 
 def file_hash(path: Path) -> str:

@@ -2,18 +2,20 @@
 repository."""
 
 import contextlib
+import io
 import json
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from common.errors import UserError
-from common.files import file_hash, written_atomically
+from common.files import file_hash, write_bytes
 from models.cyclegan import PatchGAN, ResnetGenerator
 from models.unet import UNet
 
@@ -39,8 +41,9 @@ def failures_named(message: str) -> Iterator[None]:
 
 def save_checkpoint(path: Path, checkpoint: dict) -> None:
     """Writes it; the same values give the same bytes, since torch puts no path into the file."""
-    with written_atomically(path) as temporary, open(temporary, "wb") as file:
-        torch.save(checkpoint, file)
+    content = io.BytesIO()
+    torch.save(checkpoint, content)
+    write_bytes(path, content.getbuffer())
 
 
 def read_weights(path: Path) -> Any:
@@ -49,9 +52,14 @@ def read_weights(path: Path) -> Any:
     if not Path(path).is_file():
         raise UserError(f"{path}: expected a file of weights, found no such file")
     try:
+        if zipfile.is_zipfile(path):  # torch does not look at the checksums
+            with zipfile.ZipFile(path) as parts:
+                damaged = parts.testzip()
+            if damaged:
+                raise ValueError(f"wrong checksum of {damaged}")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's own message advises to let the file run code
-        message = f"{path}: expected weights written by torch.save, found another content"
+        message = f"{path}: expected weights written by torch.save, found other content or damage"
         raise UserError(message) from error
 
 
@@ -64,8 +72,7 @@ def write_shipped(
     for key, value in network.state_dict().items():
         state[key] = (value.half() if value.is_floating_point() else value).contiguous()
     metadata = {"architecture": json.dumps({name: architecture}, sort_keys=True), **notes}
-    with written_atomically(path) as temporary:
-        save_file(state, temporary, metadata)
+    write_bytes(path, save(state, metadata))
 
 
 def read_checkpoint(path: Path, name: str) -> tuple[dict[str, Any], Any]:

@@ -43,9 +43,7 @@ class CheckServer(AnnotationServer):
 
     def _removed(self) -> set[str]:
         marks = self.layout.crop_marks
-        names = read_json(marks) if marks.exists() else []
-        if not isinstance(names, list):
-            raise UserError(f"{marks}: expected a list of crops; mend or delete that file")
+        names = read_json(marks, list[str]) if marks.exists() else []
         return {name for name in self.images if name in names}
 
 

@@ -13,7 +13,7 @@ from comics_depth.data import splits
 from comics_depth.data.annotations import Box, clip_box, read_boxes, read_svg
 from comics_depth.images import find_image, image_size, read_image, write_image
 from comics_depth.parallel import parallel_map
-from comics_depth.paths import Layout, legacy_name, read_manifest
+from comics_depth.paths import FrameEntry, Layout, legacy_name, read_manifest
 from common.errors import UserError, counted
 from common.files import read_json, write_json
 
@@ -93,7 +93,7 @@ def generate_text_masks(
     """eBDtheque pages -> one image and mask per panel, lists by page, and a manifest. `classes`:
     the SVG classes that are text."""
     known = layout.text_manifest.exists() and not restart
-    manifest = read_json(layout.text_manifest) if known else {}
+    manifest = read_json(layout.text_manifest, dict[str, FrameEntry]) if known else {}
     pages = []
     skipped = []
     for path in sorted(layout.ebdtheque_svg.rglob("*.svg")):

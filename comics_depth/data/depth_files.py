@@ -1,6 +1,7 @@
 """Depth maps on disk: 16-bit PNG that keeps its scale and offset, exact floats on request, colour
 previews."""
 
+import io
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from comics_depth.images import check_size, write_image
 from common.errors import UserError
-from common.files import written_atomically
+from common.files import write_bytes
 
 
 def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> None:
@@ -28,8 +29,9 @@ def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> 
     note.add_text("inverse_depth", json.dumps({"scale": scale, "offset": low}))
     exact = path.with_name(path.stem + ".npy")
     if floats:
-        with written_atomically(exact) as temporary:
-            np.save(temporary, depth.astype(np.float32))
+        content = io.BytesIO()
+        np.save(content, depth.astype(np.float32))
+        write_bytes(exact, content.getbuffer())
     else:
         exact.unlink(missing_ok=True)  # of an earlier prediction: readers prefer it
     write_image(path, np.round((depth - low) / scale).astype(np.uint16), pnginfo=note)

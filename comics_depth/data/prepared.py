@@ -1,6 +1,7 @@
 """The data of a training, as earlier stages prepared it; names the command that is missing."""
 
 from pathlib import Path
+from typing import Any, TypedDict
 
 from comics_depth.data.datasets import Frames
 from comics_depth.data.frames_with_points import FramesWithPoints
@@ -45,9 +46,21 @@ def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options
     names = frame_names(layout, split)
     if not with_text_maps:
         return Frames(names, layout.frame, **options)
+    return Frames(names, layout.frame, **known_text(layout), **options)
+
+
+class TextChoice(TypedDict):
+    """Of what was chosen for the text network, what its maps are read with."""
+
+    threshold: float
+
+
+def known_text(layout: Layout) -> dict[str, Any]:
+    """The options text_mask and threshold of a dataset of frames. Raises UserError if there are no
+    text maps."""
     command = "`python comics2textareas.py --generate_dcm_without_text_areas`"
-    threshold = read_json(needed(layout.text_choice, command))["threshold"]
-    return Frames(names, layout.frame, text_mask=layout.text_map, threshold=threshold, **options)
+    choice = read_json(needed(layout.text_choice, command), TextChoice)
+    return {"text_mask": layout.text_map, "threshold": choice["threshold"]}
 
 
 def frame_orderings(layout: Layout, split: str) -> dict[str, Path]:
@@ -69,10 +82,7 @@ def frames_with_points(
     """Frames with their orderings (frame -> file) and the inverse depth `<depth>/<frame>.png`,
     their text areas known where the text network has found them; options go to FramesWithPoints."""
     if layout.text_choice.exists():
-        options |= {
-            "text_mask": layout.text_map,
-            "threshold": read_json(layout.text_choice)["threshold"],
-        }
+        options |= known_text(layout)
     return FramesWithPoints(
         list(orderings),
         layout.frame,
@@ -82,12 +92,19 @@ def frames_with_points(
     )
 
 
+class CheckedCrops(TypedDict):
+    """Of the manifest of checked crops, what was accepted: crop -> where it is from."""
+
+    crops: dict[str, Any]
+
+
 def text_free_crops(layout: Layout, **options) -> Frames:
     """The text-free crops that a person (or --accept_all) has accepted."""
     command = "`python comics2textareas.py --check_by_hand` (or --accept_all)"
     root = needed(layout.checked_manifest, command).parent
     if layout.crop_manifest.exists():
-        made, checked = read_json(layout.crop_manifest), read_json(layout.checked_manifest)["crops"]
+        made = read_json(layout.crop_manifest)
+        checked = read_json(layout.checked_manifest, CheckedCrops)["crops"]
         if any(made.get(name) != crop for name, crop in checked.items()):
             raise UserError(
                 f"{root} holds other crops than {layout.no_text}, which was made anew; run again: "

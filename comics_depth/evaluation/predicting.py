@@ -13,7 +13,7 @@ from comics_depth.data.tensors import image_tensor
 from comics_depth.images import read_image, write_image
 from comics_depth.paths import Layout
 from common.errors import UserError
-from common.files import file_hash, read_json, write_json
+from common.files import file_hash, lock, read_json, write_json
 
 # RGB uint8 (H, W, 3) -> inverse depth (H, W)
 Predictor = Callable[[np.ndarray], np.ndarray]
@@ -40,6 +40,7 @@ def predict_frames(
     names = frame_names(layout, "validation", "test") if names is None else names
     frames = file_hash(layout.manifest) if layout.manifest.exists() else None
     made_by = made_by | {"frames": frames}
+    lock(folder)
     empty_of_others(folder, made_by, restart)
     wanted = (".png", ".npy") if floats else (".png",)
     missing = [

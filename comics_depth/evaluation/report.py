@@ -22,7 +22,7 @@ from comics_depth.evaluation.scoring import OrderedFrame
 from comics_depth.evaluation.sets import PredictionSet
 from comics_depth.evaluation.table import Row, number, shown_table, write_results
 from comics_depth.images import read_image
-from common.files import write_text, written_atomically
+from common.files import write_bytes, write_text
 
 SIDE = 320  # pixels, the long side of a picture
 
@@ -131,8 +131,7 @@ def _picture(folder: Path, picture: np.ndarray) -> dict[str, Any]:
     # Named by its content: an earlier page never shows a picture that it does not mean.
     name = f"report/{hashlib.sha256(content.getvalue()).hexdigest()[:20]}.jpg"
     if not (folder / name).exists():
-        with written_atomically(folder / name) as temporary:
-            temporary.write_bytes(content.getvalue())
+        write_bytes(folder / name, content.getbuffer())
     return {"src": name, "width": size[0], "height": size[1]}
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from comics_depth.evaluation.metrics import KINDS
+from comics_depth.images import write_figure
 from comics_depth.paths import APPROACHES
-from common.files import write_text, written_atomically
+from common.files import write_text
 
 CAPTION = (
     "Share of right pairs, mean over images [95 % bootstrap interval over images] (images that have"
@@ -172,6 +173,5 @@ def write_results(folder: Path, rows: list[Row], caption: str, protocol: str) ->
     }
     for name, text in texts.items():
         write_text(folder / name, text)
-    with written_atomically(folder / "figure.png") as temporary:
-        figure(rows, protocol).savefig(temporary, dpi=130)
+    write_figure(folder / "figure.png", figure(rows, protocol))
     return [folder / name for name in (*texts, "figure.png")]

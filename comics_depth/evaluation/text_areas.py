@@ -11,8 +11,9 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from comics_depth.data.tensors import image_array
+from comics_depth.images import write_figure
 from comics_depth.pages.depth import text_map
-from common.files import file_hash, read_json, write_json, written_atomically
+from common.files import file_hash, read_json, write_json
 
 Predicted = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 FOUND = (255, 60, 60)
@@ -86,8 +87,7 @@ def plot_choice(
     axes.axvline(chosen, color="grey", linestyle=":", label="chosen")
     axes.set(ylim=(0, 1), xlabel=label, ylabel="validation IoU")
     axes.legend()
-    with written_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=110, bbox_inches="tight")
+    write_figure(path, figure)
 
 
 def read_choice(path: Path, network: Path) -> dict:

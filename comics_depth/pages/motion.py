@@ -1,5 +1,6 @@
 """Moving pictures: a frame seen from a camera that moves."""
 
+import io
 import math
 from itertools import product
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 
 from comics_depth.pages.depth import fill_smoothly
 from comics_depth.pages.pictures import STEP, shrunk, stepped
-from common.files import written_atomically
+from common.files import write_bytes
 
 SHIFT = 0.035  # of the long side: how far the nearest points move against the farthest
 ZOOM = 0.15  # how much the nearest points grow in a dolly
@@ -101,15 +102,16 @@ def _view(
 def write_animation(path: Path, views: list[np.ndarray]) -> None:
     """Writes RGB uint8 views of one size as a WebP or GIF that starts again at its end, or as MP4
     (H.264) for editors."""
-    with written_atomically(path) as temporary:
-        if path.suffix == ".mp4":
-            height, width = (side // 2 * 2 for side in views[0].shape[:2])
-            even = [view[:height, :width] for view in views]
-            rate = 1000 / DURATION
-            imwrite(temporary, even, plugin="FFMPEG", fps=rate, macro_block_size=2)
-            return
-        first, *others = [Image.fromarray(view) for view in views]
-        options = {"quality": 80, "method": 2} if path.suffix == ".webp" else {}
-        first.save(
-            temporary, save_all=True, append_images=others, duration=DURATION, loop=0, **options
-        )
+    kind = path.suffix[1:]
+    if kind == "mp4":
+        height, width = (side // 2 * 2 for side in views[0].shape[:2])
+        even = [view[:height, :width] for view in views]
+        how = {"plugin": "FFMPEG", "fps": 1000 / DURATION, "macro_block_size": 2}
+        write_bytes(path, imwrite("<bytes>", even, extension=".mp4", **how))
+        return
+    first, *others = [Image.fromarray(view) for view in views]
+    options = {"quality": 80, "method": 2} if kind == "webp" else {}
+    options |= {"save_all": True, "append_images": others, "duration": DURATION, "loop": 0}
+    content = io.BytesIO()
+    first.save(content, kind, **options)
+    write_bytes(path, content.getbuffer())

@@ -9,7 +9,7 @@ import trimesh
 from PIL import Image
 
 from comics_depth.pages.pictures import STEP, shrunk, stepped
-from common.files import written_atomically
+from common.files import write_bytes
 
 ANGLE = 50  # of view along the longer side, degrees, as of a usual camera
 # the farthest point is taken to be so many times as far as the nearest: inverse depth does not tell
@@ -61,5 +61,4 @@ def _in_space(depth: np.ndarray) -> np.ndarray:
 
 
 def _write(path: Path, thing: trimesh.parent.Geometry) -> None:
-    with written_atomically(path) as temporary:
-        temporary.write_bytes(thing.export(file_type=path.suffix[1:]))
+    write_bytes(path, thing.export(file_type=path.suffix[1:]))

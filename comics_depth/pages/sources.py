@@ -96,10 +96,9 @@ def _may_use(output: Path, name: str, page: PageInput, taken: set[str]) -> bool:
 def read_record(folder: Path) -> dict:
     """What made the results in a page's folder; empty where nothing was finished."""
     try:
-        record = read_json(folder / RECORD)
+        return read_json(folder / RECORD)
     except UserError:
         return {}
-    return record if isinstance(record, dict) else {}
 
 
 def boxes_file(output: Path, name: str) -> Path:

@@ -4,17 +4,24 @@ import json
 import platform
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 
 from comics_depth.training.devices import processes
 from common.errors import UserError
-from common.files import file_hash, read_json, write_json, write_text
+from common.files import file_hash, lines_of, lock, parse_json, read_json, write_json, write_text
 from models.checkpoints import read_weights
 
 # Options that say where and how fast a run computes, not what: they may differ on resuming.
 FREE_OPTIONS = {"workers", "restart"}
+
+
+class RunConfig(TypedDict):
+    """What config.json holds and a run is compared by: options, and SHA-256 of input files."""
+
+    options: dict[str, Any]
+    inputs: dict[str, str]
 
 
 class Run:
@@ -42,6 +49,11 @@ class Run:
         return self.folder / "last.pt"
 
     @property
+    def previous(self) -> Path:
+        """The last checkpoint but one, for when the last is damaged or was being replaced."""
+        return self.folder / "previous.pt"
+
+    @property
     def best(self) -> Path:
         return self.folder / "best.pt"
 
@@ -52,16 +64,26 @@ class Run:
     def open(self) -> dict | None:
         """Makes the folder, or returns the last checkpoint of an interrupted or finished run.
         Raises UserError if that run had other options or inputs."""
-        if self.restart and self.folder.exists() and processes().is_main_process:
-            shutil.rmtree(self.folder)
+        if processes().is_main_process:
+            lock(self.folder)
+            if self.restart:
+                empty(self.folder)
         config = self.folder / "config.json"
         if config.exists():
-            found = read_json(config)
+            found = read_json(config, RunConfig)
             for part in ("options", "inputs"):
-                self._compare(part, found.get(part, {}))
+                self._compare(part, found[part])
         versions = {"python": platform.python_version(), "torch": torch.__version__}
         write_json(config, {**self.config, "versions": versions})
-        return read_weights(self.last) if self.last.exists() else None
+        if not self.last.exists() and not self.previous.exists():
+            return None
+        try:
+            return read_weights(self.last)
+        except UserError as error:
+            if not self.previous.exists():
+                raise
+            print(f"{error}: taking {self.previous.name}, an epoch before", flush=True)
+            return read_weights(self.previous)
 
     def _compare(self, part: str, theirs: dict[str, Any]) -> None:
         ours = self.config[part]
@@ -86,10 +108,23 @@ class Run:
         write_text(self.folder / "metrics.jsonl", "".join(lines))
 
 
+def empty(folder: Path) -> None:
+    """Deletes what is in a folder that this process has locked."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()
+
+
 def read_metrics(folder: Path) -> list[dict]:
     """The records of metrics.jsonl, one an epoch; empty if there is none yet."""
     path = folder / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    lines = lines_of(path) if path.exists() else []
+    records = [parse_json(line, dict[str, Any], path) for _, line in lines]
+    if any(not isinstance(record.get("epoch"), int) for record in records):
+        raise UserError(f"{path}: damaged, a line has no epoch; --restart throws the run away")
+    return records
 
 
 def finished_run(folder: Path, command: str) -> Path:
@@ -98,7 +133,10 @@ def finished_run(folder: Path, command: str) -> Path:
     last = folder / "last.pt"
     if not last.exists():
         raise UserError(f"{folder}: this run does not exist; run first: {command}")
-    checkpoint = read_weights(last)
+    try:
+        checkpoint = read_weights(last)
+    except UserError as error:
+        raise UserError(f"{error}; run again, to go on from the epoch before: {command}") from error
     if checkpoint["epoch"] < checkpoint["epochs"]:
         raise UserError(f"{folder}: this run is not finished; run first: {command}")
     best = folder / "best.pt"

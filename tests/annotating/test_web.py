@@ -32,8 +32,10 @@ def layout(tmp_path):
         write_image(layout.no_text / f"{frame}.jpg", image)
     write_image(layout.no_text / "contact_sheet.jpg", image)
     write_image(layout.dcm_images / "p2.png", np.full((300, 200, 3), 200, np.uint8))
-    pages = {"p2_1": {"page": "p2", "box": [20, 30, 140, 120]}}
-    write_json(layout.manifest, {**pages, ODD: {"page": "gone", "box": [0, 0, 0, 0]}})
+    pages = {"p2_1": {"page": "p2", "split": "test", "box": [20, 30, 140, 120]}}
+    write_json(
+        layout.manifest, {**pages, ODD: {"page": "gone", "split": "test", "box": [0, 0, 0, 0]}}
+    )
     write_json(layout.crop_manifest, {frame: {"box": [0, 0, 120, 90]} for frame in FRAMES})
     return layout
 

@@ -1,11 +1,16 @@
 """Reading and writing of images and depth, and samples whose layers stay together."""
 
+import contextlib
 import io
+import resource
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from torch.utils.data import ConcatDataset, DataLoader
 from torchvision.transforms import v2
@@ -23,10 +28,21 @@ from comics_depth.data.transforms import (
     text_crops,
     varied_crops,
 )
-from comics_depth.images import find_image, image_size, label, list_images, read_image, write_image
+from comics_depth.images import (
+    find_image,
+    image_size,
+    label,
+    list_images,
+    read_image,
+    write_figure,
+    write_image,
+)
+from comics_depth.pages.motion import write_animation
 from comics_depth.parallel import parallel_map
+from comics_depth.paths import FrameEntry
 from common.errors import UserError
-from common.files import read_json, write_json, write_text, written_atomically
+from common.files import PARTIAL, lock, read_json, write_json, write_text
+from models.checkpoints import save_checkpoint
 
 torch.set_num_threads(1)
 
@@ -411,19 +427,79 @@ def test_maps_of_others_are_read_and_bad_ones_refused(tmp_path):
 
 
 # Writing
-@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, OSError])
+@contextlib.contextmanager
+def room_for(size):
+    """Files of this process can grow to `size` bytes, as if the disk was full then."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+WRITERS = {
+    "file.json": lambda path: write_json(path, list(range(5000))),
+    "file.jpg": lambda path: write_image(path, NOISE),
+    "file.png": lambda path: write_image(path, NOISE),
+    "file.webp": lambda path: write_animation(path, [NOISE, NOISE[::-1]]),
+    "depth.png": lambda path: write_depth(path, NOISE[..., 0] + 0.0),
+    "file.pt": lambda path: save_checkpoint(path, {"weights": torch.zeros(5000)}),
+    "figure.png": lambda path: write_figure(path, Figure()),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("before", [None, "old"])
-def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path, before, failure):
-    path = tmp_path / "folder" / "file.txt"
+def test_a_full_disk_leaves_what_was_there_and_nothing_else(tmp_path, before, name):
+    path = tmp_path / "folder" / name
     if before:
         write_text(path, before)
-    with (
-        pytest.raises(UserError if failure is OSError else failure, match="disk full"),
-        written_atomically(path) as half,
-    ):
-        half.write_text("half")
-        raise failure("disk full")
-    assert [entry.read_text() for entry in path.parent.iterdir()] == ([before] if before else [])
+    for size in (0, 1, 600):
+        with pytest.raises(UserError, match=f"{name}: could not be written"), room_for(size):
+            WRITERS[name](path)
+        found = [entry.read_text() for entry in path.parent.iterdir()]
+        assert found == ([before] if before else [])
+    with room_for(10**6):
+        WRITERS[name](path)
+    assert path.stat().st_size > 600
+
+
+LOCKING = """
+import sys
+from pathlib import Path
+from common.files import lock
+lock(Path(sys.argv[1]))
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_locked_folder_names_its_holder_until_that_is_killed(tmp_path):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-c", LOCKING, str(folder)]
+    ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **ends) as holder:
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(UserError, match=f"in use by process {holder.pid}.*wait for it"):
+            lock(folder)
+        (folder / "inside").mkdir()
+        (folder / "inside" / f"{PARTIAL}0123").write_text("half")
+        holder.kill()
+    lock(folder)
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == [".lock"]
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[1]", "\xe4", "[" * 10_000, '{"a": {"page": 1}}', '{"a": {"box": []}}']
+)
+def test_damaged_state_is_one_line(tmp_path, damage):
+    path = tmp_path / "manifest.json"
+    path.write_bytes(damage.encode("latin-1"))
+    with pytest.raises(UserError, match=str(path)) as error:
+        read_json(path, dict[str, FrameEntry])
+    assert "\n" not in str(error.value)
 
 
 def test_a_write_replaces_as_a_whole(tmp_path):
@@ -451,7 +527,7 @@ def test_a_write_replaces_as_a_whole(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         read_json(tmp_path / "absent.json")
     write_text(path, "{half")
-    with pytest.raises(UserError, match="not readable as JSON"):
+    with pytest.raises(UserError, match="damaged"):
         read_json(path)
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="could not be written"):

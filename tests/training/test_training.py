@@ -22,7 +22,7 @@ from comics_depth.training.loop import Diverged, TrainingOptions, _Training, fit
 from comics_depth.training.run import Run, finished_run, read_metrics
 from common.errors import UserError
 from common.files import file_hash, read_json
-from models.checkpoints import load_network, save_checkpoint
+from models.checkpoints import load_network, read_weights, save_checkpoint
 from models.gan_objectives import CycleGAN, ImagePool
 from models.objectives import TextAreas
 
@@ -206,7 +206,8 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path):
     train(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "killed", data=Points(fails=(1, 5)))
-    assert [path.name for path in (tmp_path / "killed").iterdir()] == ["config.json"]
+    left = {path.name for path in (tmp_path / "killed").iterdir()}
+    assert left == {".lock", "config.json"}
     train(tmp_path / "killed")
     assert same(checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "killed"))
 
@@ -223,6 +224,24 @@ def test_a_run_killed_between_record_and_checkpoint_does_the_epoch_again(tmp_pat
     assert comparable(tmp_path / "whole") == comparable(tmp_path / "killed")
     for name in ("last", "best"):
         assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "killed", name))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "gone"])
+def test_a_damaged_last_checkpoint_gives_way_to_the_one_before(tmp_path, damage, capsys):
+    train(tmp_path / "whole")
+    train(tmp_path / "damaged", epochs=3)
+    last = tmp_path / "damaged/last.pt"
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 255
+    damaged = {"cut": content[: len(content) // 2], "flipped": content, "empty": b""}
+    last.unlink()
+    if damage in damaged:
+        last.write_bytes(damaged[damage])
+        with pytest.raises(UserError, match=r"last\.pt"):
+            read_weights(last)
+    train(tmp_path / "damaged")
+    assert "taking previous.pt" in capsys.readouterr().out
+    assert same(checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "damaged"))
 
 
 def test_a_finished_run_does_nothing_and_says_so(tmp_path, capsys):
@@ -634,7 +653,8 @@ def test_two_processes_are_one(tmp_path):
         one, two = checkpoint(tmp_path / "one" / name), checkpoint(tmp_path / "two" / name)
         assert one["epoch"] == two["epoch"] == 2
         others = {path.name for path in (tmp_path / "two" / name).glob("state_*")}
-        assert others == {"state_1_2.pt"}  # image pools of the second process
+        # image pools of the second process, after the last epoch and the one before
+        assert others == {"state_1_1.pt", "state_1_2.pt"}
         for network, weights in one["networks"].items():
             for key, value in weights.items():
                 assert torch.allclose(value, two["networks"][network][key], atol=tolerance), (
