@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from comics_depth.data.annotations import Box
 from comics_depth.data.tensors import image_tensor
+from comics_depth.pages.guided import guided_upsampling
 from comics_depth.pages.panels import NEAR
 from common.errors import UserError
 
@@ -176,12 +177,7 @@ def _predict(images: list[np.ndarray], model: nn.Module, batch_size: int) -> lis
         for first in range(0, len(group), batch_size):
             indices, batch = zip(*group[first : first + batch_size], strict=True)
             for index, depth in zip(indices, model(torch.cat(batch), resize=False), strict=True):
-                size = images[index].shape[:2]
-                depths[index] = (
-                    functional.interpolate(depth[None, None], size, mode="bilinear")[0, 0]
-                    .cpu()
-                    .numpy()
-                )
+                depths[index] = guided_upsampling(depth.cpu().numpy(), images[index])
     if not all(np.isfinite(depth).all() for depth in depths):
         raise UserError("the depth model gave values that are not finite; try another --model")
     return depths

@@ -33,6 +33,7 @@ from comics_depth.pages.depth import (
     fill_smoothly,
     gutters,
 )
+from comics_depth.pages.guided import guided_upsampling
 from comics_depth.pages.predicting import PredictionOptions, doubts
 from comics_depth.synthetic.comics import comics_frame, draw_style
 from comics_depth.synthetic.lettering import Lettering
@@ -145,6 +146,26 @@ def test_filling_continues_what_is_around_and_touches_nothing_else():
     assert np.array_equal(fill_smoothly(ramp, np.ones_like(hole)), ramp)
 
 
+def test_edges_of_depth_follow_the_drawing_but_not_its_lines():
+    """Blurred depth of an object that a colour tells from its background, over ink lines."""
+    image = np.full((240, 320, 3), (90, 140, 200), np.uint8)
+    cv2.circle(image, (160, 120), 60, (200, 90, 60), -1)
+    exact = (image[..., 0] == 200).astype(np.float32)
+    image[20:40:7, 20:300] = 20  # lines on the background
+    small = cv2.resize(cv2.GaussianBlur(exact, (0, 0), 12), (160, 120)) * 7 + 1000
+    plain = (cv2.resize(small, (320, 240)) - 1000) / 7
+    found = (guided_upsampling(small, image) - 1000) / 7
+    assert found.shape == (240, 320) and found.dtype == np.float32
+    steep = [np.abs(np.diff(depth[120])).max() for depth in (plain, found)]
+    assert steep[1] > 4 * steep[0]
+    at_edge = cv2.dilate(exact, np.ones((9, 9))) != cv2.erode(exact, np.ones((9, 9)))
+    error = [np.abs(depth - exact)[at_edge].mean() for depth in (plain, found)]
+    assert error[1] < 0.9 * error[0]
+    assert np.ptp(found[15:45, 20:60]) < 0.02
+    flat = guided_upsampling(np.full((12, 16), 3, np.float32), image)
+    assert np.abs(flat - 3).max() < 1e-4
+
+
 def test_results_do_not_depend_on_the_batch_size(networks):
     model = networks[0]
     page = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
@@ -156,11 +177,9 @@ def test_results_do_not_depend_on_the_batch_size(networks):
         (100, 200, 200, 300),
     ]
     one, many = (depth_of_page(page, model, boxes=boxes, batch_size=size) for size in (1, 4))
-    alone = (
-        model(torch.from_numpy(page[100:199, 200:300]).permute(2, 0, 1)[None] / 255)[0]
-        .detach()
-        .numpy()
-    )
+    crop = page[100:199, 200:300]
+    pixels = model.resize(torch.from_numpy(crop).permute(2, 0, 1)[None] / 255)
+    alone = guided_upsampling(model(pixels, resize=False)[0].detach().numpy(), crop)
     assert np.abs(one.depth - many.depth).max() < 1e-4
     assert (
         np.abs(page_depth.standardise(alone) - many.frames[2].depth).max() < 1e-4
