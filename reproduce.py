@@ -4,17 +4,19 @@ import contextlib
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from comics_depth.cli import apply_preset, command_line, model_source, run_main
 from comics_depth.parallel import end_with_parent
-from comics_depth.stages import HAND_CHECK, StageLog, list_stages
+from comics_depth.stages import HAND_CHECK, Stage, StageLog, list_stages
 from common.errors import UserError
 
 EXAMPLES = """\
   python reproduce.py --preset demo
   python reproduce.py --preset open --data-root my_pages --teacher depth_network.ts
   python reproduce.py --preset paper --dry-run
+  python reproduce.py --preset demo --check
 Run the same command again to go on after an interruption. A stage is run again where its files are
 gone or changed, and with --restart where what it was made from has changed."""
 
@@ -34,6 +36,7 @@ def main() -> None:
         metavar="WORD",
         help="stop after the first stage whose command holds this word",
     )
+    add("--check", action="store_true", help="say what is there and what is missing; run nothing")
     args = parser.parse_args()
     options = {"teacher": args.teacher, "depth_model": args.depth_model}  # left out: up to stages
     layout = apply_preset(args).layout
@@ -47,11 +50,22 @@ def main() -> None:
     shared = ["--preset", args.preset]
     shared += ["--data-root", str(layout.data_root), "--runs-root", str(layout.runs_root)]
     log = StageLog(layout.runs_root / "stages.json", empty=args.restart)
+    if args.check:
+        from comics_depth import doctor  # with torch, which nothing else here needs
+
+        lines = [full_line(stage, shared, args.seed) for stage in stages]
+        roles = dict(zip(("teacher", "depth model"), sources, strict=True))
+        parts = {
+            "machine": doctor.machine(layout.data_root),
+            "data": doctor.datasets(layout, needed=args.preset != "demo"),
+            "models": doctor.models(roles),
+            "stages": doctor.stages(stages, lines, log),
+        }
+        return show_check(parts)
     ran = 0
     for number, stage in enumerate(chosen, start=1):
-        script, *rest = stage.command
-        seed = [] if script == "evaluation.py" else ["--seed", str(args.seed)]
-        line = [script, *shared, *rest, *seed]
+        line = full_line(stage, shared, args.seed)
+        script = line[0]
         state = log.state(line, stage)
         title = f"[{number}/{len(stages)}] python {stage.title}"
         if args.dry_run:
@@ -60,7 +74,7 @@ def main() -> None:
         if state == "done" and not (ran and script == "evaluation.py"):
             print(f"{title}: done in {log.seconds(line):.0f} s")
             continue
-        restart = seed and (args.restart or state == "anew")
+        restart = script != "evaluation.py" and (args.restart or state == "anew")
         print(f"\n{title}" + (" --restart" if restart else ""), flush=True)
         started = time.perf_counter()
         inputs = stage.input_hashes()
@@ -71,6 +85,24 @@ def main() -> None:
         ran += 1
     if not args.dry_run:
         report(layout.results / "table.md", ran, f"{len(chosen)} of {len(stages)}", log.minutes())
+
+
+def full_line(stage: Stage, shared: list[str], seed: int) -> list[str]:
+    """The command of a stage with the options that all stages share."""
+    script, *rest = stage.command
+    return [script, *shared, *rest, *([] if script == "evaluation.py" else ["--seed", str(seed)])]
+
+
+def show_check(parts: dict[str, Iterable[str]]) -> None:
+    """Prints what was found; raises UserError if something is missing that no stage makes."""
+    missing = 0
+    for title, found in parts.items():
+        print(f"\n{title}")
+        for line in found:
+            print(f"  {line}")
+            missing += "MISSING" in line
+    if missing:
+        raise UserError(f"{missing} things are missing, see the lines with MISSING")
 
 
 def run_stage(line: list[str], checked: Path | None) -> bool:

@@ -843,3 +843,14 @@ def test_scripts_run_from_any_folder(world, tmp_path):
     )
     said = process(world[0], EVALUATE, "depth_estimator", "simple", cwd=tmp_path)
     assert "depth_estimator_simple" in said and not list(tmp_path.iterdir())
+
+
+def test_the_check_says_what_can_run_and_what_is_missing(tmp_path):
+    layout = Layout(tmp_path / "data", tmp_path / "runs")
+    said = call(layout, "reproduce.py", "--check", preset="demo")
+    assert "--synthesize\n    can run" in said and "MISSING" not in said
+    assert "simple --train --generate_depth_images\n    after: python datasets_prep" in said
+    assert not layout.runs_root.exists() and not layout.data_root.exists()
+    said = call(layout, "reproduce.py", "--check", "--teacher", "default", preset="open", code=2)
+    assert f"{layout.dcm_images}: MISSING, see data/README.md" in said
+    assert "5 things are missing" in said
