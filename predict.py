@@ -2,13 +2,19 @@
 network needed."""
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from comics_depth.annotating.boxes import BoxServer
 from comics_depth.cli import run_main
+from comics_depth.images import read_image
 from comics_depth.pages.exports import FORMATS, PATHS, Exports
 from comics_depth.pages.predicting import PredictionOptions, is_done, predict_pages, write_sheets
-from comics_depth.pages.sources import find_pages
+from comics_depth.pages.sources import ImageBytes, PageInput, boxes_file, find_pages, read_record
 from comics_depth.training.run import checkpoint_of
 from common.errors import UserError
 from models.checkpoints import SHIPPED
@@ -31,15 +37,16 @@ In OUTPUT/<page>/ (a page of an archive: OUTPUT/<archive>/<page>/):
 In OUTPUT a contact sheet for each folder and archive, and contact_pages.jpg for single images;
 with --html such a page for the browser as well, which needs no other file.
 
-The boxes of a page are in OUTPUT/<page>.txt, lines `8 x1 y1 x2 y2`: mend them there, and the
-same command makes the page anew. Else they come from such a file beside the page, else from
-the gutters. Where the boxes that were found are doubtful, a line says so.
+The boxes of a page are in OUTPUT/<page>.txt, lines `8 x1 y1 x2 y2`: mend them there, or in the
+browser with --check, and the same command makes the page anew. Else they come from such a file
+beside the page, else from the gutters. Where those that were found are doubtful, a line says so.
 What cannot be read is reported and left out. Exit code: 0 if there is depth of a page, else 2.
 
 examples:
   python predict.py page.jpg -o depth
   python predict.py comics/ album.cbz -o depth --html --parallax --path sweep
   python predict.py page.jpg -o depth --mesh --layers 4 --depth8
+  python predict.py comics/ -o depth --check
   python predict.py frame.png -o depth --whole-page --model MiDaS --image-size 512"""
 
 
@@ -68,16 +75,30 @@ def main() -> None:
             text_masks=args.text_masks,
         ),
     )
-    sheets, problems = find_pages(args.inputs, options.output)
+    pages = predict(args.inputs, options, args.restart, args.dry_run, args.html)
+    if args.check and not args.dry_run:
+        check(pages, options.output, args.host, args.port)
+        predict(args.inputs, options, html=args.html)
+
+
+def predict(
+    inputs: list[Path],
+    options: PredictionOptions,
+    restart: bool = False,
+    dry_run: bool = False,
+    html: bool = False,
+) -> list[PageInput]:
+    """Predicts the pages of all inputs that are not done; returns those that are there."""
+    sheets, problems = find_pages(inputs, options.output)
     pages = [page for pages in sheets.values() for page in pages]
-    pending = [page for page in pages if args.restart or not is_done(page, options)]
+    pending = [page for page in pages if restart or not is_done(page, options)]
     model = options.fingerprint["model"]
     print(f"{model}: {len(pending)} pages to predict, {len(pages) - len(pending)} done", flush=True)
-    if args.dry_run:
+    if dry_run:
         for page in pending:
             print(f"would read {page.source}\n  and write {options.output / page.name}/")
         print(*(f"left out: {problem}" for problem in problems), sep="\n", file=sys.stderr)
-        return
+        return []
     if pending:
         found, failed = predict_pages(pending, options)
         problems += failed
@@ -87,8 +108,27 @@ def main() -> None:
     done = len(pages) - (len(failed) if pending else 0)
     if not done:
         raise UserError(f"nothing could be predicted; {len(problems)} problems, see above")
-    write_sheets(options.output, sheets, args.html)
+    write_sheets(options.output, sheets, html)
     print(f"{options.output}: depth of {done} pages; {len(problems)} left out")
+    return [page for page in pages if read_record(options.output / page.name)]
+
+
+def check(pages: list[PageInput], output: Path, host: str, port: int) -> None:
+    """Serves the pages until Ctrl-C, for a person to mend their boxes."""
+
+    def image_of(page: PageInput) -> Callable[[], np.ndarray]:
+        return lambda: read_image(ImageBytes(page.read(), page.source))
+
+    files = {
+        page.name: (
+            boxes_file(output, page.name),
+            output / page.name / "text.png",
+            image_of(page),
+        )
+        for page in pages
+    }
+    with contextlib.suppress(KeyboardInterrupt):
+        BoxServer(files, host, port).serve_until_interrupted()
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -173,6 +213,13 @@ def command_line() -> argparse.ArgumentParser:
         action="store_true",
         help="write pages for the browser whose frames move with the mouse; takes --crops along",
     )
+    add(
+        "--check",
+        action="store_true",
+        help="then mend the boxes in the browser; after Ctrl-C changed pages are made anew",
+    )
+    add("--host", default="127.0.0.1", help="address of its web page (default 127.0.0.1)")
+    add("--port", type=int, default=8000, help="port of its web page (default 8000)")
     add("--restart", action="store_true", help="predict again what is done")
     add("--dry-run", action="store_true", help="say what would be read and written, and do nothing")
     return parser

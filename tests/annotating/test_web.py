@@ -11,6 +11,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
+from comics_depth.annotating.boxes import BoxServer
 from comics_depth.annotating.checking import CheckServer, accept_crops
 from comics_depth.annotating.ordering import OrderingServer
 from comics_depth.data.orderings import read_ordering
@@ -483,3 +484,82 @@ def test_crops_by_real_clicks(layout, page):
         page.click("#finish")
         page.expect("#status").to_contain_text("Written: 1 crops kept, 2 removed")
     assert [path.name for path in layout.no_text_checked.rglob("*.jpg")] == ["p2_2.jpg"]
+
+
+@pytest.fixture
+def frames(tmp_path):
+    """(server, file of the boxes) of a page 200 x 300 with two frames, and of a second page."""
+    image = np.full((300, 200, 3), 230, np.uint8)
+    write_image(tmp_path / "size.png", image)
+    files = {name: tmp_path / "out" / f"{number}.txt" for number, name in enumerate((ODD, "p2"))}
+    for path in files.values():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("8 10 10 190 140\n8 10 150 190 290\n")
+    pages = {name: (path, tmp_path / "size.png", lambda: image) for name, path in files.items()}
+    with running(BoxServer(pages, "127.0.0.1", 0)) as server:
+        yield server, files[ODD]
+
+
+def test_only_boxes_inside_the_page_are_saved(frames):
+    server, path = frames
+    assert ask(server, "GET", "state")[1] == {"pages": [ODD, "p2"]}
+    answer = ask(server, "GET", f"page?id={quote(ODD)}")[1]
+    assert answer == {"size": [200, 300], "boxes": [[10, 10, 190, 140], [10, 150, 190, 290]]}
+    status, content, _ = ask(server, "GET", f"image?id={quote(ODD)}")
+    assert status == 200 and content[:2] == b"\xff\xd8"
+    before = path.read_text()
+    for boxes in ([], None, [[0, 0, 201, 9]], [[9, 9, 9, 20]], [[0, 0, 9.5, 9]], [["8", 0, 9, 9]]):
+        status, answer, _ = ask(server, "POST", "save", {"id": ODD, "boxes": boxes})
+        assert status == 400 and "expected" in answer["error"] and path.read_text() == before
+    assert ask(server, "POST", "save", {"id": "../x", "boxes": [[0, 0, 9, 9]]})[0] == 404
+    assert ask(server, "POST", "save", {"id": ODD, "boxes": [[0, 0, 200, 300]]})[0] == 200
+    assert path.read_text() == "8 0 0 200 300\n"
+
+
+def test_boxes_are_mended_by_mouse_and_keys(page, frames):
+    server, path = frames
+    page.goto(server.address)
+    page.expect("#drawing rect").to_have_count(2)
+    page.wait_for_timeout(200)
+    box = page.locator("#image").bounding_box()
+
+    def at(x, y):
+        return box["x"] + x / 200 * box["width"], box["y"] + y / 300 * box["height"]
+
+    def drag(start, end):
+        page.mouse.move(*at(*start))
+        page.mouse.down()
+        page.mouse.move(*at(*end), steps=3)
+        page.mouse.up()
+
+    def saved(count):
+        page.expect("#status").to_have_text(f"saved: {count} frames")
+        page.wait_for_timeout(150)
+        return [tuple(map(int, line.split()[1:])) for line in path.read_text().splitlines()]
+
+    drag((190, 80), (150, 80))
+    (x1, y1, x2, y2), other = saved(2)
+    assert (x1, y1, y2) == (10, 10, 140) and abs(x2 - 150) <= 2 and other == (10, 150, 190, 290)
+    drag((160, 20), (195, 130))
+    third = saved(3)[2]
+    assert np.abs(np.array(third) - (160, 20, 195, 130)).max() <= 2
+    page.keyboard.press("-")
+    assert saved(3)[1] == third
+    page.mouse.click(*at(80, 80))
+    page.mouse.move(*at(60, 80))
+    page.keyboard.press("s")
+    left, right, *_ = saved(4)
+    assert left[2] == right[0] and abs(left[2] - 60) <= 2
+    page.mouse.click(*at(30, 80))
+    page.keyboard.down("Shift")
+    page.mouse.click(*at(100, 80))
+    page.keyboard.up("Shift")
+    page.keyboard.press("m")
+    assert saved(3)[0] == (x1, y1, x2, y2)
+    page.mouse.click(*at(100, 220))
+    page.keyboard.press("Delete")
+    assert saved(2) == [(x1, y1, x2, y2), third]
+    page.keyboard.press("Control+z")
+    assert len(saved(3)) == 3
+    page.locator("#next").click()
+    page.expect("#drawing rect").to_have_count(2)

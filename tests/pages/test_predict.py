@@ -19,6 +19,7 @@ import pytest
 import torch
 from PIL import Image
 
+from comics_depth.annotating.boxes import BoxServer
 from comics_depth.data.depth_files import read_depth
 from comics_depth.images import image_count, read_image, write_image
 from comics_depth.pages import depth as page_depth
@@ -518,6 +519,27 @@ def test_boxes_in_the_output_can_be_mended(tmp_path, predict):
     (out / "p1.txt").unlink()
     assert predict(*command)[0] == 0
     assert [tuple(f["box"]) for f in read_json(out / "p1/page.json")["frames"]] == boxes
+
+
+def test_boxes_are_checked_in_the_browser_and_the_page_is_made_anew(tmp_path, predict, monkeypatch):
+    write_image(tmp_path / "p1.png", draw_page())
+
+    def person(server: BoxServer) -> None:
+        assert read_image(server.image_file("p1")).shape == (160, 100, 3)
+        with server.http.app.test_request_context():
+            server.save({"id": "p1", "boxes": [[10, 10, 90, 150]]})
+        server.http.server_close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(BoxServer, "serve_until_interrupted", person)
+    out = tmp_path / "out"
+    command = (tmp_path / "p1.png", "-o", out, "--text", "keep", "--check", "--port", "0")
+    code, printed = predict(*command)
+    assert code == 0 and "1 pages, 2 frames" in printed and "1 pages, 1 frames" in printed
+    assert [frame["box"] for frame in read_json(out / "p1/page.json")["frames"]] == [
+        [10, 10, 90, 150]
+    ]
+    assert not (out / "p1/frame_2.png").exists()
 
 
 def test_moved_boxes_are_unsure(tmp_path):
