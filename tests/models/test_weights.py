@@ -121,3 +121,13 @@ if __name__ == "__main__":
     STORED.write_text(
         json.dumps({name: summary(name).round(3).tolist() for name in SHIPPED}) + "\n"
     )
+
+
+def test_the_shipped_networks_load_through_torch_hub():
+    root = Path(__file__).parents[2]
+    model = torch.hub.load(str(root), "default_comics", source="local", resolution=64)
+    image = torch.rand(1, 3, 48, 64)
+    with torch.inference_mode():
+        depth = model(image)
+        assert torch.equal(depth, depth_model("default-comics", resolution=64)(image))
+    assert depth.shape == (1, 48, 64)
