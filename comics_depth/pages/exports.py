@@ -1,6 +1,7 @@
 """What is written of a page and its frames beside their depth, as it is asked for."""
 
 import importlib.util
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from common.errors import UserError
 PATHS = ("circle", "sweep", "dolly")
 FORMATS = ("webp", "gif", "mp4")
 MOST_LAYERS = 32
+EDGE = 0.015  # of the long side of a frame: what belongs to its border
 REACH = 0.06  # of the long side of a frame: how far a layer goes on behind nearer ones
 
 
@@ -107,10 +109,15 @@ def layers(image: np.ndarray, depth: np.ndarray, count: int) -> list[np.ndarray]
     order = len(centres) - 1 - np.digitize(depth, (centres[1:] + centres[:-1]) / 2)
     reach = 2 * round(REACH * max(depth.shape)) + 1
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    # lines and round corners of the frame are not to spread
+    edge = math.ceil(EDGE * max(depth.shape))
+    inner = np.zeros(depth.shape, bool)
+    inner[edge:-edge, edge:-edge] = True
     pictures = []
     for n in np.unique(order):
         own = order == n
-        filled = np.clip(fill_smoothly(image, ~own) + 0.5, 0, 255).astype(np.uint8)
+        known = own & inner if (own & inner).any() else own
+        filled = np.clip(fill_smoothly(image, ~known) + 0.5, 0, 255).astype(np.uint8)
         shown = own | ((order < n) & (cv2.dilate(own.astype(np.uint8), around) > 0))
         if n == order.max():
             shown[:] = True

@@ -83,9 +83,10 @@ def _under_name(picture: np.ndarray, name: str) -> np.ndarray:
 
 def stepped(depth: np.ndarray) -> np.ndarray:
     """Inverse depth whose steep slopes are steps: networks blur the edges of objects, which would
-    stretch like rubber. Most of a slope goes to the object, so that no rim of it stays behind."""
+    stretch like rubber. Most of a slope goes to the object, so that no rim of it stays behind.
+    Medians keep single pixels from going another way than those around them."""
+    depth = cv2.medianBlur(depth.astype(np.float32), 5)
     around = np.ones((max(9, max(depth.shape) // 53),) * 2, np.uint8)
     low, high = cv2.erode(depth, around), cv2.dilate(depth, around)
-    return np.where(
-        high - low > 2 * STEP, np.where(depth - low < 0.2 * (high - low), low, high), depth
-    )
+    steps = np.where(depth - low < 0.2 * (high - low), low, high)
+    return cv2.medianBlur(np.where(high - low > 2 * STEP, steps, depth), 5)

@@ -21,12 +21,13 @@ from common.files import write_json
 
 @pytest.fixture
 def square():
-    """A far blue wall, 100 x 160, and a near red square of 20 pixels in front of it."""
+    """A far blue wall, 100 x 160, and a near red square of 20 pixels in front of it, whose depth
+    reaches two pixels farther."""
     image = np.zeros((100, 160, 3), np.uint8)
     image[:, :, 2] = np.linspace(50, 200, 160)
     image[40:60, 70:90] = (255, 0, 0)
     depth = np.zeros((100, 160), np.float32)
-    depth[40:60, 70:90] = 1
+    depth[38:62, 68:92] = 1
     return image, depth
 
 
