@@ -24,6 +24,8 @@ WEIGHTS = Path(__file__).with_name("weights")
 SHIPPED = {path.stem: path for path in sorted(WEIGHTS.glob("default*.safetensors"))}
 # The text-area network in this repository: for frames at half size.
 TEXT_AREAS = WEIGHTS / "text_areas.safetensors"
+# The network that reads pages: inside a panel, text.
+PAGE_NETWORK = WEIGHTS / "page.safetensors"
 # In an architecture: how the network is to be used, not what it is made of.
 NOTES = ("whole_comics", "threshold", "page_width")
 KINDS = {kind.__name__: kind for kind in (ResnetGenerator, PatchGAN, UNet)}

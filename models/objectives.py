@@ -61,15 +61,14 @@ class Objective:
 
     @torch.no_grad()
     def update_averages(self, kept: float | None = None) -> None:
-        """Moves the averages by 1 - `kept` (left out: `average`) towards the weights after a
-        step."""
+        """Moves the averages by 1 - `kept` (left out: `average`) towards the weights, and the
+        statistics of BatchNorm, after a step."""
         kept = self.average if kept is None else kept
         for name in self.averaged:
-            pairs = zip(
-                self.networks[name].parameters(), self.learning(name).parameters(), strict=True
-            )
-            for mean, weight in pairs:
-                mean.lerp_(weight, 1 - kept)
+            learning = self.learning(name).state_dict()
+            for key, mean in self.networks[name].state_dict().items():
+                if mean.is_floating_point():
+                    mean.lerp_(learning[key], 1 - kept)
 
     def state(self) -> dict:
         return {name: [image.cpu() for image in pool.images] for name, pool in self.pools.items()}
@@ -91,3 +90,19 @@ class TextAreas(Objective):
             "text",
             {"mse": functional.mse_loss(self.networks["text"](batch["image"]), batch["text_mask"])},
         )
+
+
+class PageMaps(Objective):
+    """Cross-entropy of the two maps of a page, inside a panel and text, against their masks."""
+
+    def __init__(self, network: UNet, lr: float):
+        super().__init__({"page": network}, {"page": ["page"]}, lr, averaged=("page",), average=0.99)
+
+    def steps(self, batch: dict[str, torch.Tensor]) -> Steps:
+        """batch: image (N, 3, H, W); masks (N, 2, H, W), 0 or 1; weights of their pixels."""
+        predicted = self.learning("page")(batch["image"]).float()
+        truth, weights = batch["masks"], batch["weights"]
+        right = (1 - truth - predicted).abs().clamp_min(1e-6)
+        losses = (-right.log() * weights).sum((0, 2, 3)) / weights.sum((0, 2, 3))
+        yield "page", {"panels": losses[0], "text": losses[1]}
+        self.update_averages()

@@ -12,14 +12,18 @@ BLACK_ANGLE = 45.0
 PAPERS = np.float32([[1.0, 1.0, 0.99], [0.97, 0.93, 0.80], [0.88, 0.79, 0.62]])  # new to old
 
 
-def print_style(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def print_style(
+    image: np.ndarray, rng: np.random.Generator, unit: float | None = None
+) -> np.ndarray:
     """The picture as a printed comic of random style: RGB uint8 (H, W, 3) -> the same shape.
+    `unit`: width of lines and dots (None: that of a frame of this size).
 
     Two in three are in colour, the others in one ink with grey screens, or lines and spotted blacks
     alone. The same generator state gives the same picture. Things stay where they are, to within
     the misregistration of the inks (under 1 % of the longer side), so that the picture's depth
     holds for the print."""
-    unit = max(0.5, max(image.shape[:2]) / 384)  # lengths below are pixels at a long side of 384
+    # lengths below are pixels at a long side of 384
+    unit = unit or max(0.5, max(image.shape[:2]) / 384)
     kind = rng.choice(["colour", "monochrome", "line art"], p=[0.65, 0.2, 0.15])
     smooth = flat_regions(image, rng)
     # some artists draw the texture too

@@ -23,7 +23,7 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / f"fonts/ttf/{name}.ttf", size)
 
 
-def _wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+def wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
     first, *others = text.split()
     lines = [first]
     for word in others:
@@ -32,7 +32,7 @@ def _wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
     return lines
 
 
-def _contour(kind: str, width: float, height: float, rng: np.random.Generator) -> np.ndarray:
+def contour_of(kind: str, width: float, height: float, rng: np.random.Generator) -> np.ndarray:
     """A balloon's contour round the origin that holds a text of this size, (N, 2)."""
     angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     power = {"rounded": 5.0, "square": 40.0, "caption": 80.0}.get(kind, 2.4)
@@ -104,9 +104,9 @@ class Lettering:
         corner = np.array(box[:2])
         size = np.array(box[2:]) - corner
         font = _font(self.style.font, self.style.letters + 3 * (kind == "shout"))
-        lines = _wrap(text.upper(), font, min(0.5 * size[0], 60 + 3.2 * len(text)))
+        lines = wrap(text.upper(), font, min(0.5 * size[0], 60 + 3.2 * len(text)))
         widest = max(map(font.getlength, lines))
-        contour = _contour(kind, widest, len(lines) * font.size * 1.2, self.rng)
+        contour = contour_of(kind, widest, len(lines) * font.size * 1.2, self.rng)
         half = np.abs(contour).max(0)
         room = size - 2 * half
         if room[0] < 8 or room[1] < 0.4 * size[1]:
