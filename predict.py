@@ -39,7 +39,8 @@ with --html such a page for the browser as well, which needs no other file.
 
 The boxes of a page are in OUTPUT/<page>.txt, lines `8 x1 y1 x2 y2`: mend them there, or in the
 browser with --check, and the same command makes the page anew. Else they come from such a file
-beside the page, else from the gutters. Where those that were found are doubtful, a line says so.
+beside the page, else from the network that reads pages, which also finds the text. Where those
+that were found are doubtful, a line says so.
 What cannot be read is reported and left out. Exit code: 0 if there is depth of a page, else 2.
 
 examples:
@@ -60,6 +61,7 @@ def main() -> None:
         averaged=args.averaged,
         batch_size=args.batch_size,
         whole_page=args.whole_page,
+        right_to_left=args.right_to_left,
         fill_text=args.text == "aware",
         floats=args.floats,
         exports=Exports(
@@ -173,6 +175,7 @@ def command_line() -> argparse.ArgumentParser:
         help="most frames of one page and shape at a time (default 8)",
     )
     add("--whole-page", action="store_true", help="do not look for frames: each image is one")
+    add("--right-to-left", action="store_true", help="frames are numbered as manga is read")
     add(
         "--text",
         choices=("aware", "keep"),

@@ -15,10 +15,11 @@ from tqdm import tqdm
 from comics_depth.cli import run_main
 from comics_depth.images import find_image, read_image
 from comics_depth.pages.depth import depth_of_page
+from comics_depth.pages.panels import read_page
 from comics_depth.paths import Layout, read_manifest
 from comics_depth.training.devices import default_device
 from common.errors import UserError
-from models.checkpoints import TEXT_AREAS, load_network
+from models.checkpoints import PAGE_NETWORK, load_network
 from models.depth_model import depth_model
 
 LEAST = 0.03  # share of text from which a frame counts
@@ -33,7 +34,7 @@ def main() -> None:
         Path(sys.argv[2]),
         Path(sys.argv[3]),
     )
-    text = load_network(TEXT_AREAS, "text").to(default_device())
+    reader = load_network(PAGE_NETWORK, "page").to(default_device())
     frames = [entry for entry in read_manifest(layout).values() if entry["split"] != "train"]
     for name in sys.argv[4:] or ["default"]:
         model = depth_model(name).to(default_device())
@@ -48,9 +49,11 @@ def main() -> None:
                 continue
             near = cv2.dilate(mask, np.ones((2 * NEAR + 1,) * 2, np.uint8)) > 0
             art = depth_of_page(read_image(art)[y1:y2, x1:x2], model).depth
-            lettered = read_image(find_image(layout.dcm_images, entry["page"]))[y1:y2, x1:x2]
-            for way, network in (("filled", text), ("kept", None)):
-                difference = np.abs(depth_of_page(lettered, model, network).depth - art)
+            page = read_image(find_image(layout.dcm_images, entry["page"]))
+            text = read_page(page, reader).text[y1:y2, x1:x2]
+            lettered = page[y1:y2, x1:x2]
+            for way, filled in (("filled", text), ("kept", None)):
+                difference = np.abs(depth_of_page(lettered, model, filled).depth - art)
                 differences[way].append(
                     (difference[mask > 0].mean(), difference[near & (mask == 0)].mean())
                 )

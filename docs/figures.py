@@ -20,14 +20,14 @@ from comics_depth.data.tensors import image_array, image_tensor
 from comics_depth.images import label, read_image, write_image
 from comics_depth.pages.depth import depth_of_page
 from comics_depth.pages.motion import parallax, write_animation
-from comics_depth.pages.panels import find_panels
+from comics_depth.pages.panels import read_page
 from comics_depth.paths import Layout
 from comics_depth.synthetic.comics import comics_frame, draw_style
 from comics_depth.synthetic.kinds import KINDS
 from comics_depth.synthetic.pages import comics_page
 from comics_depth.synthetic.photographs import photograph
 from comics_depth.training.run import finished_run
-from models.checkpoints import TEXT_AREAS, load_network
+from models.checkpoints import PAGE_NETWORK, load_network
 from models.depth_model import depth_model
 
 HERE = Path(__file__).with_name("figures")
@@ -52,8 +52,8 @@ def page() -> np.ndarray:
     """A drawn page, what was found on it, and its depth; writes a moving frame beside it."""
     image = comics_page(*PAGE).image
     model = depth_model(MODEL)
-    text = load_network(TEXT_AREAS, "text")
-    result = depth_of_page(image, model, text, find_panels(image))
+    reading = read_page(image, load_network(PAGE_NETWORK, "page"))
+    result = depth_of_page(image, model, reading.text, reading.boxes, reading.inside)
     found = image.copy()
     for number, frame in enumerate(result.frames, start=1):
         x1, y1, x2, y2 = frame.box

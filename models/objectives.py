@@ -96,7 +96,9 @@ class PageMaps(Objective):
     """Cross-entropy of the two maps of a page, inside a panel and text, against their masks."""
 
     def __init__(self, network: UNet, lr: float):
-        super().__init__({"page": network}, {"page": ["page"]}, lr, averaged=("page",), average=0.99)
+        super().__init__(
+            {"page": network}, {"page": ["page"]}, lr, averaged=("page",), average=0.99
+        )
 
     def steps(self, batch: dict[str, torch.Tensor]) -> Steps:
         """batch: image (N, 3, H, W); masks (N, 2, H, W), 0 or 1; weights of their pixels."""

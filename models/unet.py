@@ -34,8 +34,8 @@ class UNet(nn.Module):
     Four levels of 1, 2, 4, 8 x `features` channels, 16 x at the bottom, or as many as `widths`
     names; any H and W (inside, the image is padded to multiples of 16, or what the levels need).
     Blocks of `fold` x `fold` pixels go in as the channels of one, and come out of one (Shi et al.
-    2016), which makes large images cheap. Ronneberger et al. 2015 with the BatchNorm and the padding
-    of Buda et al. 2019 (github.com/mateuszbuda/brain-segmentation-pytorch)."""
+    2016), which makes large images cheap. Ronneberger et al. 2015 with the BatchNorm and the
+    padding of Buda et al. 2019 (github.com/mateuszbuda/brain-segmentation-pytorch)."""
 
     def __init__(
         self,

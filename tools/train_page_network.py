@@ -1,14 +1,12 @@
-"""Trains the network that reads pages (panels and text) on pages put together anew from the training
-frames, photographs and drawn frames of a data root, and on its lettered training pages; writes it to
-models/weights/.
-
-TEXT_FREE and TEXT_MASKS hold the pages without text and the masks of the text, by page name; FONTS
-holds font files of any licence, of which nothing gets into the network's file but its weights; WORLD
-is a data root of `datasets_preparation.py --synthesize` after `reproduce.py --preset demo`.
+"""Trains the network that reads pages (panels and text), on pages put together anew from training
+frames, photographs and drawn frames, and on lettered training pages; writes it to models/weights/.
 
   python -m tools.train_page_network DATA_ROOT TEXT_FREE TEXT_MASKS FONTS WORLD RUN_FOLDER
 
-Running the same command again resumes."""
+DATA_ROOT holds pages with boxes of panels, and photographs, in the folders of the method; TEXT_FREE
+and TEXT_MASKS the pages without text and the masks of the text, by page name; FONTS font files;
+WORLD is the data root of a `reproduce.py --preset demo`, for its text-free crops. Running the same
+command again resumes."""
 
 import functools
 import sys
@@ -34,14 +32,13 @@ from comics_depth.synthetic.mixed_pages import (
     mixed_page,
     scanned_page,
 )
-from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit
 from comics_depth.training.run import Run
 from models.checkpoints import PAGE_NETWORK, load_network, write_shipped
 from models.objectives import PageMaps
 from models.unet import UNet
 
-RECIPE = {"epochs": 20, "batch_size": 2, "seed": 0, "schedule": "linear"}
+RECIPE = {"epochs": 16, "batch_size": 2, "seed": 0, "schedule": "linear"}
 LR = 2e-3
 PAGES = 240  # an epoch
 WIDTH = 640  # pixels of a page's width (of one page of a spread) that the network sees
@@ -119,7 +116,9 @@ def labelled_pages(
         text = (read_image(find_image(text_masks, name))[..., 0] > 127).astype(np.uint8)
         art = read_image(find_image(text_free, name))
         size = (WIDTH, round(image.shape[0] * WIDTH / image.shape[1]))
-        image, art = (cv2.resize(picture, size, None, 0, 0, cv2.INTER_AREA) for picture in (image, art))
+        image, art = (
+            cv2.resize(picture, size, None, 0, 0, cv2.INTER_AREA) for picture in (image, art)
+        )
         panels, text = (
             cv2.resize(mask, size, None, 0, 0, cv2.INTER_NEAREST) for mask in (panels, text)
         )

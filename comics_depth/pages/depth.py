@@ -9,14 +9,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from skimage.measure import label, regionprops
 from torch import Tensor, nn
 from torch.nn import functional
 
 from comics_depth.data.annotations import Box
 from comics_depth.data.tensors import image_tensor
 from comics_depth.pages.guided import guided_upsampling
-from comics_depth.pages.panels import NEAR
 from common.errors import UserError
 
 # length over width of a frame that the depth network sees at once: at 384 px, 77 across
@@ -46,34 +44,27 @@ class PageDepth(NamedTuple):
 def depth_of_page(
     image: np.ndarray,
     model: nn.Module,
-    text: nn.Module | None = None,
+    text: np.ndarray | None = None,
     boxes: list[Box] | None = None,
+    inside: np.ndarray | None = None,
     batch_size: int = 8,
 ) -> PageDepth:
     """Inverse depth of a page, RGB uint8 (H, W, 3); see PageDepth, FrameDepth and `compose` for
     what the values mean.
 
-    model: a models.depth.DepthModel. text: network RGB (N, 3, H, W) in [0, 1] -> probability of
-    text (N, 1, H, W), with `threshold` and the `page_width` that it was trained for, in pixels, in
-    its `architecture`; what it finds is filled before `model` sees the frame, and takes its depth
-    from around it (None: text stays). boxes: the frames inside the page (None: all of it is one).
-    At most `batch_size` frames that `model` sees at the same size go together. Raises UserError if
-    it gives values that are not finite."""
+    model: a models.depth.DepthModel. text: boolean (H, W), what is filled before `model` sees the
+    frame, and takes its depth from around it (None: text stays). boxes: the frames inside the page
+    (None: all of it is one). inside: boolean (H, W), what is inside a frame, which tells neighbours
+    beside a slanted gutter apart. At most `batch_size` frames that `model` sees at the same size go
+    together. Raises UserError if it gives values that are not finite."""
     height, width = image.shape[:2]
     boxes = boxes or [(0, 0, width, height)]
-    # A page is about 1.4 times as high as wide: a spread of two pages counts as two, a webtoon
-    # strip by its width.
-    scale = 1.0
-    if text is not None:
-        scale = min(1.0, text.architecture["page_width"] / min(width, height / 1.4))
     inputs = []
     masks = []
     windows = []
     for index, (x1, y1, x2, y2) in enumerate(boxes):
         crop = image[y1:y2, x1:x2]
-        mask = np.zeros(crop.shape[:2], bool)
-        if text is not None:
-            mask = text_areas(crop, text, scale)
+        mask = np.zeros(crop.shape[:2], bool) if text is None else text[y1:y2, x1:x2]
         if mask.any():
             crop = np.clip(fill_smoothly(crop, mask) + 0.5, 0, 255).astype(np.uint8)
         masks.append(mask)
@@ -89,7 +80,7 @@ def depth_of_page(
         ]
         depth = standardise(fill_smoothly(_join(parts, mask.shape), mask))
         frames.append(FrameDepth(box, depth, mask))
-    return PageDepth(compose(frames, gutters(image, frames)), frames)
+    return PageDepth(compose(frames, gutters((height, width), frames, inside)), frames)
 
 
 @torch.inference_mode()
@@ -105,14 +96,6 @@ def text_map(network: nn.Module, image: np.ndarray, scale: float) -> np.ndarray:
     )
     soft = functional.interpolate(network(small).float(), image.shape[:2], mode="bilinear")
     return soft[0, 0].clamp(0, 1).cpu().numpy()
-
-
-def text_areas(image: np.ndarray, text: nn.Module, scale: float) -> np.ndarray:
-    """Text and balloons of a frame, RGB uint8 (H, W, 3), as boolean (H, W); `text` sees it at
-    `scale`. Grown to take in the outline of balloons."""
-    grown = 2 * math.ceil(1.5 / scale) + 1
-    found = text_map(text, image, scale) >= text.architecture["threshold"]
-    return cv2.dilate(found.astype(np.uint8), np.ones((grown, grown), np.uint8)) > 0
 
 
 def fill_smoothly(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -191,27 +174,19 @@ def standardise(depth: np.ndarray) -> np.ndarray:
     return np.zeros_like(depth) if flat else ((depth - low) / (high - low)).astype(np.float32)
 
 
-def gutters(image: np.ndarray, frames: list[FrameDepth]) -> np.ndarray:
-    """Boolean (H, W): what lies outside the boxes, and where two of them overlap beside a slanted
-    gutter, strips of its colour through most of the overlap. Else a box is picture, be it blank."""
-    gutter = np.ones(image.shape[:2], bool)
-    text = np.zeros(image.shape[:2], bool)
-    for (x1, y1, x2, y2), _, text_of_frame in frames:
+def gutters(
+    size: tuple[int, int], frames: list[FrameDepth], inside: np.ndarray | None
+) -> np.ndarray:
+    """Boolean (H, W) of a page of this size: what lies outside the boxes and, where two of them
+    overlap beside a slanted gutter, what is not `inside`. Else a box is picture, be it blank."""
+    gutter = np.ones(size, bool)
+    for (x1, y1, x2, y2), *_ in frames:
         gutter[y1:y2, x1:x2] = False
-        text[y1:y2, x1:x2] |= text_of_frame
-    if gutter.mean() < 0.01:
-        return gutter
-    colour = np.median(image[gutter], axis=0).round()
     for one, other in combinations(frames, 2):
         part = _overlap(one.box, other.box)
-        size = gutter[part].size
-        if not size or size > 0.8 * min(one.depth.size, other.depth.size):  # apart, or an inset
-            continue
-        same = cv2.absdiff(image[part], colour).max(axis=2) <= NEAR
-        for region in regionprops(label(same & ~text[part], connectivity=1)):
-            long = np.ptp(np.reshape(region.bbox, (2, 2)), axis=0) > 0.6 * np.array(same.shape)
-            if long.any() and region.axis_minor_length < 0.4 * region.axis_major_length:
-                gutter[part][region.slice] |= region.image_filled
+        # an inset is no neighbour
+        if inside is not None and gutter[part].size < 0.8 * min(one.depth.size, other.depth.size):
+            gutter[part] = ~inside[part]
     return gutter
 
 

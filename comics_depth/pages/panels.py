@@ -1,281 +1,143 @@
-"""The panels (frames) of a comics page, found from its gutters: no network, no training."""
+"""Panels (frames) and text of a comics page, by one small network."""
 
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy.ndimage import minimum_filter1d
-from skimage.measure import label, regionprops
+import torch
+from torch import nn
 
 from comics_depth.data.annotations import Box
+from comics_depth.data.tensors import image_tensor
 
-WORK_SIDE = 640  # pixels of the shorter side of the copy on which gutters are looked for
-NEAR = 26  # largest difference of a channel (0 to 255) from the gutter colour: JPEG noise, grain
-STRIP = 2.5  # height over width of a page that is read as a webtoon strip
-# Shares of the shorter side of the page, or of a band of a strip
-LEAST = 0.09  # side of a panel
-THIN = 0.05  # widest gutter
-LETTER = 0.05  # largest mark inside a balloon that does not hide its paper
-# Shares of the length of a line
-ONE_SIDED = 0.9  # paper, less that of the frame on one side
-CUT = 0.6  # gutter, less the paper beside it: the rest is the balloon or figure that bridges it
-BLANK = 0.01  # what may be drawn of a margin
-INK = 0.2  # what is drawn of a row where a panel begins
-SLANTS = np.r_[
-    np.linspace(-0.5, -0.06, 16), np.linspace(-0.04, 0.04, 17), np.linspace(0.06, 0.5, 16)
-]
+RIM = 4  # pixels around a panel that the network is taught to leave out, so that panels never touch
+LEAST = 0.07  # side of a panel, share of the page's width
+SPLIT = 0.92  # share of its convex hull below which an area may be two panels that touch
+WHOLE = 0.9  # share of a page from which a single panel is all of it
+WINDOW = 1536  # rows that the network sees at once
+CONTEXT = 256  # rows that two windows have in common
 
 
-class Maps(NamedTuple):
-    """Boolean (H, W) each. paper: of the gutter colour; gutter and wide: thin
-    and other paper, with the letters on it."""
+class PageReading(NamedTuple):
+    """What is on a page (H, W): boxes of its panels (x1, y1, x2, y2; pixels, x2 and y2 exclusive)
+    in reading order, what lies inside panels, boolean (H, W), and text and balloons, the same."""
 
-    paper: np.ndarray
-    gutter: np.ndarray
-    wide: np.ndarray
-
-    def at(self, part: tuple[slice, slice]) -> "Maps":
-        return Maps(*(values[part] for values in self))
+    boxes: list[Box]
+    inside: np.ndarray
+    text: np.ndarray
 
 
-class Line(NamedTuple):
-    """x = at + slant * y, or with x and y exchanged if it is not `steep`."""
-
-    score: float
-    slant: float
-    at: float
-    steep: bool
-
-
-def find_panels(page: np.ndarray) -> list[Box]:
-    """Boxes (x1, y1, x2, y2; pixels, x2 and y2 exclusive) of the panels of a page, RGB uint8 (H, W,
-    3), in reading order: rows from the top, left to right; the whole page as one box where no
-    gutter is found.
-
-    The recursive X-Y cut of Nagy & Seth (1984), with slanted lines too. Boxes of panels beside a
-    slanted gutter overlap, an inset lies inside the box of its panel. Raises ValueError if `page`
-    is no such array."""
-    if page.ndim != 3 or page.shape[2] != 3 or page.dtype != np.uint8 or not page.size:
-        raise ValueError(f"expected RGB uint8 (H, W, 3), found {page.dtype} {page.shape}")
-    boxes = [
-        (x1, top + y1, x2, top + y2)
-        for top, bottom in _bands(page)
-        for x1, y1, x2, y2 in _panels_of_band(page[top:bottom])
-    ]
-    return _in_reading_order(boxes) if boxes else [(0, 0, page.shape[1], page.shape[0])]
-
-
-def _bands(page: np.ndarray) -> list[tuple[int, int]]:
-    """Rows (top, bottom) to be looked at by themselves: all, or of a webtoon strip, which changes
-    its gutter colour on the way, what lies between rows of one flat colour."""
-    height, width = page.shape[:2]
-    if height < STRIP * width:
-        return [(0, height)]
-    columns = cv2.resize(page, (min(width, 64), height), interpolation=cv2.INTER_AREA)
-    busy = np.ptp(columns.reshape(height, -1, 3), axis=1).max(axis=1) > NEAR / 2
-    column = busy.astype(np.uint8)[:, None]
-    column = cv2.morphologyEx(column, cv2.MORPH_CLOSE, np.ones((max(width // 50, 1), 1), np.uint8))
-    edges = np.flatnonzero(np.diff(column[:, 0], prepend=0, append=0)).reshape(-1, 2)
-    return [(int(top), int(end)) for top, end in edges if end - top > 2 * THIN * width]
-
-
-def _panels_of_band(page: np.ndarray) -> list[Box]:
-    """Boxes of a page, or of a band of a strip; all of it where no gutter is found."""
-    height, width = page.shape[:2]
-    scale = min(1, WORK_SIDE / min(height, width))
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    small = cv2.resize(page, size, interpolation=cv2.INTER_AREA)
-    side = min(size)
-    page_block = np.ones(size[::-1], bool)
-    best_score = 0.0
-    for colour in _gutter_colours(small):
-        maps = _maps(small, colour)
-        part = _drawn(page_block, maps.paper)
-        if page_block[part].size:
-            score = _lines(page_block[part], maps.at(part), side)[0].score
-            if score > best_score:
-                best_score, best_maps = score, maps
-    if best_score < CUT:
-        return [(0, 0, width, height)]
-    rim = _rim(side)
-    boxes = []
-    for box in _cut(page_block, best_maps, np.zeros(2, int), side):
-        start = np.where(box[:2] <= rim, 0, box[:2] / size)
-        end = np.where(box[2:] >= np.array(size) - rim, 1, box[2:] / size)
-        corners = np.r_[start, end] * [width, height, width, height]
-        boxes.append(tuple(np.round(corners).astype(int).tolist()))
-    return boxes
-
-
-def _rim(side: int) -> int:
-    """Pixels at the border of a page that count as paper: scanners leave dark edges."""
-    return side // 100 + 1
-
-
-def _gutter_colours(page: np.ndarray) -> list[np.ndarray]:
-    """Colours (3,) that the gutters may have: the commonest at the page border, and the three
-    commonest flat ones of the whole page, since a full-bleed page has none of it at its border."""
-    rim = _rim(min(page.shape[:2]))
-    sides = (page[:rim], page[-rim:], page[:, :rim], page[:, -rim:])
-    change = cv2.morphologyEx(page, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    flat = page[cv2.inRange(change, (0, 0, 0), (NEAR,) * 3) > 0][::7]
-    colours: list[np.ndarray] = []
-    for pixels in (np.concatenate([part.reshape(-1, 3) for part in sides]), flat, flat, flat):
-        new = np.ones(len(pixels), bool)
-        for colour in colours:
-            new &= np.abs(pixels - colour).max(axis=1) > NEAR
-        if new.any():
-            bins, counts = np.unique(pixels[new] >> 4, axis=0, return_counts=True)
-            centre = 16.0 * bins[counts.argmax()] + 8
-            near = np.abs(pixels - centre).max(axis=1) <= 12
-            colours.append(np.median(pixels[near & new], axis=0))
-    return colours
-
-
-def _maps(page: np.ndarray, colour: np.ndarray) -> Maps:
-    """What is paper of this colour, which may change slowly over the page as on old prints."""
-    side = min(page.shape[:2])
-    around = (max(side // 6, 1),) * 2
-    near = cv2.inRange(page, np.clip(colour - 1.5 * NEAR, 0, 255), colour + 1.5 * NEAR)
-    weight = cv2.blur(near / np.float32(255), around)[..., None] + 0.02
-    sums = cv2.blur(cv2.bitwise_and(page, page, mask=near).astype(np.float32), around)
-    local = ((sums + 0.02 * colour) / weight).astype(np.uint8)
-    paper = cv2.inRange(cv2.absdiff(page, local), (0, 0, 0), (NEAR,) * 3) > 0
-    rim = _rim(side)
-    inner = np.zeros_like(paper)
-    inner[rim:-rim, rim:-rim] = True
-    paper |= ~inner
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((~paper).astype(np.uint8))
-    marks = stats[:, 2:4].max(axis=1) < LETTER * side
-    marks[0] = True
-    thick = max(int(THIN * side), 1)
-    blank = np.pad(marks[labels].astype(np.uint8), thick, constant_values=1)
-    wide = cv2.morphologyEx(blank, cv2.MORPH_OPEN, np.ones((thick, thick), np.uint8))
-    inner = np.s_[thick:-thick, thick:-thick]
-    return Maps(paper, (blank & ~wide)[inner] > 0, wide[inner] > 0)
-
-
-def _drawn(block: np.ndarray, paper: np.ndarray, reach: int | None = None) -> tuple[slice, slice]:
-    """The rows and columns of a block between its first and last drawn ones; blank margins may be
-    as wide as they like, others, of a drawing without a frame, at most `reach` pixels."""
-    part = []
-    for axis in (1, 0):
-        total = block.sum(axis=axis)
-        share = (block & ~paper).sum(axis=axis) / np.maximum(total, 1)
-        inside = np.flatnonzero(total > 0.1 * total.max())
-        drawn = np.flatnonzero((share > INK) & (total > 0.1 * total.max()))
-        if not len(drawn):
-            return slice(0, 0), slice(0, 0)
-        first, last, start, end = drawn[0], drawn[-1], inside[0], inside[-1]
-        if reach is not None and first - start > reach and share[start:first].mean() > BLANK:
-            first = start
-        if reach is not None and end - last > reach and share[last + 1 : end + 1].mean() > BLANK:
-            last = end
-        part.append(slice(int(first), int(last) + 1))
-    return part[0], part[1]
-
-
-def _cut(
-    block: np.ndarray, maps: Maps, corner: np.ndarray, side: int, reach: int | None = None
-) -> list[np.ndarray]:
-    """Boxes (4,) of the panels in a block, boolean (h, w), at `corner` (x, y) of the page: cut in
-    two, again and again, along the line that runs most in a gutter."""
-    part = _drawn(block, maps.paper, reach)
-    block, maps = block[part], maps.at(part)
-    if min(block.shape) < LEAST * side:
-        return []
-    corner = corner + [part[1].start, part[0].start]
-    rows, columns = np.indices(block.shape)
-    for line in _lines(block, maps, side):
-        if line.score < CUT:
-            break
-        along, across = (rows, columns) if line.steep else (columns, rows)
-        first = across - line.slant * along < line.at
-        halves = [
-            _cut(block & half, maps, corner, side, int(THIN * side)) for half in (first, ~first)
-        ]
-        if all(halves):
-            return halves[0] + halves[1]
-    drawn = ~maps.paper
-    edges = (np.s_[:3], np.s_[-3:], np.s_[:, :3], np.s_[:, -3:])
-    if drawn.mean() < 0.1 and sum(drawn[edge].mean() > 0.5 for edge in edges) < 3:
-        return []
-    boxes = [np.array([0, 0, *block.shape[::-1]])]
-    for region in regionprops(label(~maps.gutter, connectivity=1)):
-        y1, x1, y2, x2 = region.bbox
-        inside = min(x1, y1) > 0 and x2 < block.shape[1] and y2 < block.shape[0]
-        if inside and min(y2 - y1, x2 - x1) >= LEAST * side and region.extent > 0.9:
-            boxes.append(np.array([x1, y1, x2, y2]))  # an inset
-    return [box + np.tile(corner, 2) for box in boxes]
-
-
-def _lines(block: np.ndarray, maps: Maps, side: int) -> list[Line]:
-    """The best steep and the best flat line through a block, the better one first."""
-    turned = Maps(*(values.T for values in maps))
-    lines = [_best_line(block, maps, side, True), _best_line(block.T, turned, side, False)]
-    return sorted(lines, reverse=True)
-
-
-def _best_line(block: np.ndarray, maps: Maps, side: int, steep: bool) -> Line:
-    """The line of the highest score: 1 for a whole gutter between two frames, see CUT."""
-    step = block.shape[0] // 60 + 1  # every so many rows are enough
-    points = [np.nonzero((block & values)[::step]) for values in maps]
-    points.append(np.nonzero(block[::step]))
-    size = sum(block.shape) + 2
-
-    def line(slant: float) -> Line:
-        shift = block.shape[0] / 2
-        paper, gutter, wide, length = (
-            np.bincount((x - slant * step * y + shift).astype(int), minlength=size).astype(float)
-            for y, x in points
-        )
-        long = np.flatnonzero(length > 0.6 * length.max())
-        length = np.maximum(length, 1)
-        reach = max(int(THIN * side), 1)
-        # A gutter has no paper beside it. A balloon on it is paper too: half of it is forgiven
-        # where the gutter is most of the line, and on both sides only gutter is looked for.
-        share = _pairs(gutter) / _pairs(length)
-        bridged = _pairs(gutter) / _pairs(length - wide / 2)
-        plain = share - np.maximum(*_beside(paper / length, reach))
-        bridged = np.minimum(bridged - np.maximum(*_beside(gutter / length, reach)), share + 0.05)
-        score = np.maximum(plain, bridged) - 0.1 * abs(slant)
-        one_sided = paper / length - np.minimum(*_beside(paper / length, reach)) - (ONE_SIDED - CUT)
-        margin = int(LEAST * side)
-        _clear_ends(score, long, margin)
-        _clear_ends(one_sided, long, 2 * margin)
-        if abs(slant) <= 0.02:  # a panel without a frame, whose paper goes on into the gutter
-            score = np.maximum(score, one_sided)
-        score[length < 0.6 * length.max()] = 0
-        return Line(float(score.max()), slant, score.argmax() - 0.5 - shift, steep)
-
-    best = max(line(slant) for slant in SLANTS)
-    fine = 0.0025 if abs(best.slant) < 0.045 else 0.01
-    return max(
-        best, *(line(slant) for slant in np.clip([best.slant - fine, best.slant + fine], -0.5, 0.5))
+def read_page(image: np.ndarray, network: nn.Module, right_to_left: bool = False) -> PageReading:
+    """Reads a page, RGB uint8 (H, W, 3), by a network that gives the two maps; see PageReading. All
+    of the page is one panel where none is found. Boxes of panels beside a slanted gutter overlap,
+    an inset lies inside the box of its panel."""
+    inside, text = page_maps(image, network)
+    size = (image.shape[1], image.shape[0])
+    boxes = in_reading_order(panels_of(inside, size), right_to_left)
+    around = np.ones((2 * RIM + 1,) * 2, np.uint8)
+    whole = cv2.dilate((inside > 0.5).astype(np.uint8), around)
+    # text is filled, so that the outline of a balloon must be part of it
+    text = cv2.dilate(text, np.ones((3, 3)))
+    return PageReading(
+        boxes,
+        cv2.resize(whole, size, None, 0, 0, cv2.INTER_NEAREST) > 0,
+        cv2.resize(text, size) > 0.5,
     )
 
 
-def _clear_ends(score: np.ndarray, inside: np.ndarray, margin: int) -> None:
-    """Lines so close to an end of a block that no panel would be left there score nothing."""
-    score[: inside[0] + margin] = 0
-    score[max(inside[-1] - margin, 0) :] = 0
+@torch.inference_mode()
+def page_maps(image: np.ndarray, network: nn.Module) -> np.ndarray:
+    """Probabilities of inside and text, float32 (2, h, w), at the size at which the network sees
+    the page: `page_width` of its `architecture`, for one page of a spread, and for a strip."""
+    height, width = image.shape[:2]
+    scale = min(network.architecture["page_width"] / min(width, height / 1.4), 2)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    maps = np.zeros((2, *small.shape[:2]), np.float32)
+    device = next(network.parameters()).device
+    step = WINDOW - CONTEXT
+    for top in range(0, max(size[1] - CONTEXT, 1), step):
+        found = network(image_tensor(small[top : top + WINDOW], device))[0].float().cpu().numpy()
+        skipped = CONTEXT // 2 if top else 0  # of the rows in common each window gives its half
+        maps[:, top + skipped : top + WINDOW] = found[:, skipped:]
+    return maps
 
 
-def _beside(share: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
-    """The least share of the lines up to `reach` pixels before each line, and after it."""
-    least = minimum_filter1d(share, reach)
-    return np.roll(least, reach // 2 + 1), np.roll(least, -(reach // 2) - 1)
+def panels_of(inside: np.ndarray, size: tuple[int, int]) -> list[Box]:
+    """Boxes of the panels on a page of `size` (width, height), from the map of what is inside one
+    (h, w)."""
+    least = LEAST * min(inside.shape[1], inside.shape[0] / 1.4)
+    scale = np.array(size) / inside.shape[::-1]
+    boxes = []
+    for area in _areas(inside > 0.5, least):
+        x, y, width, height = cv2.boundingRect(area.astype(np.uint8))
+        start, end = np.array([x, y]), np.array([x + width, y + height])
+        start = np.where(start <= 1, 0, (start - RIM) * scale)
+        end = np.where(end >= np.array(inside.shape[::-1]) - 1, size, (end + RIM) * scale)
+        x1, y1 = np.maximum(np.round(start), 0).astype(int).tolist()
+        x2, y2 = np.minimum(np.round(end), size).astype(int).tolist()
+        boxes.append((x1, y1, x2, y2))
+    page = (0, 0, *size)
+    if len(boxes) == 1:
+        x1, y1, x2, y2 = boxes[0]
+        if (x2 - x1) * (y2 - y1) >= WHOLE * size[0] * size[1]:
+            return [page]
+    return boxes or [page]
 
 
-def _pairs(counts: np.ndarray) -> np.ndarray:
-    """The sum of each line and the next: a gutter is at least two pixels wide."""
-    return np.convolve(counts, (1, 1), "same")
+def _areas(inside: np.ndarray, least: float) -> list[np.ndarray]:
+    """Connected areas, boolean (h, w), whose sides are at least `least` pixels, without thin
+    outgrowths; one that is far from convex is cut where it is narrow."""
+    opened = cv2.morphologyEx(np.pad(inside.astype(np.uint8), 9, "edge"), cv2.MORPH_OPEN, _disc(4))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened[9:-9, 9:-9], connectivity=4)
+    areas = []
+    for number in range(1, count):
+        if stats[number, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].min() >= least:
+            area = labels == number
+            areas += _cut(area, least) or [area]
+    return areas
 
 
-def _in_reading_order(boxes: list[Box]) -> list[Box]:
-    """Boxes from the top, rows from left to right: the next one is the highest of those that no
-    other precedes. A box precedes another if it lies above it, slanted gutters apart, or to the
-    left of it in the same row, or holds it."""
+def _cut(area: np.ndarray, least: float) -> list[np.ndarray]:
+    """The parts of an area that is several panels, or nothing if it is one: what falls apart when
+    it shrinks, if its parts are nearer to convex than all of it."""
+    if _filled(area) > SPLIT:
+        return []
+    for radius in np.geomspace(2, least, 6).astype(int):
+        shrunk = cv2.erode(np.pad(area.astype(np.uint8), 1, "edge"), _disc(radius))[1:-1, 1:-1]
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(shrunk, connectivity=4)
+        sides = stats[:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].min(axis=1) + 2 * radius
+        kept = [number for number in range(1, count) if sides[number] >= least]
+        if len(kept) < 2:
+            continue
+        to_parts = [cv2.distanceTransform(np.uint8(labels != n), cv2.DIST_L2, 3) for n in kept]
+        nearest = np.argmin(to_parts, axis=0)
+        parts = [area & (nearest == n) & (to_parts[n] < radius + 1) for n in range(len(kept))]
+        if np.average([_filled(part) for part in parts], weights=[p.sum() for p in parts]) > (
+            _filled(area) + 0.02
+        ):
+            return [smaller for part in parts for smaller in _cut(part, least) or [part]]
+    return []
+
+
+def _filled(area: np.ndarray) -> float:
+    """The share of its convex hull that an area takes, holes (of insets) included."""
+    outlines, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    hull = cv2.contourArea(cv2.convexHull(np.vstack(outlines)))
+    return sum(map(cv2.contourArea, outlines)) / max(hull, 1)
+
+
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+
+
+def in_reading_order(boxes: list[Box], right_to_left: bool = False) -> list[Box]:
+    """Boxes from the top, rows from left to right (or from right to left): the next one is the
+    highest of those that no other precedes. A box precedes another if it lies above it, slanted
+    gutters apart, or before it in the same row, or holds it."""
+    if right_to_left:
+        mirrored = in_reading_order([(-x2, y1, -x1, y2) for x1, y1, x2, y2 in boxes])
+        return [(-x2, y1, -x1, y2) for x1, y1, x2, y2 in mirrored]
     ordered, left = [], sorted(boxes, key=lambda box: (box[1], box[0]))
     while left:
         free = [

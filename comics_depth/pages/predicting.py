@@ -19,14 +19,14 @@ from comics_depth.images import image_count, read_image, write_image
 from comics_depth.pages.confidence import UNSURE, confidence, is_one_picture
 from comics_depth.pages.depth import FrameDepth, PageDepth, depth_of_page
 from comics_depth.pages.exports import Exports, write_depth8, write_exports
-from comics_depth.pages.panels import find_panels
+from comics_depth.pages.panels import PageReading, read_page
 from comics_depth.pages.pictures import beside_depth, contact_sheet, marked
 from comics_depth.pages.sources import RECORD, ImageBytes, PageInput, boxes_file, read_record
 from comics_depth.pages.viewer import write_viewer
 from comics_depth.training.devices import default_device
 from common.errors import UserError
 from common.files import write_json, write_text
-from models.checkpoints import SHIPPED, TEXT_AREAS, load_network, model_fingerprint
+from models.checkpoints import PAGE_NETWORK, SHIPPED, load_network, model_fingerprint
 from models.depth_model import AveragedDepth, depth_model
 
 SHEET = 60  # pages on a contact sheet
@@ -46,6 +46,7 @@ class PredictionOptions:
     averaged: bool = False
     batch_size: int = 8
     whole_page: bool = False
+    right_to_left: bool = False
     fill_text: bool = True
     floats: bool = False
     exports: Exports = field(default_factory=Exports)
@@ -64,8 +65,10 @@ class PredictionOptions:
             "model": model_fingerprint(model, self.depth_weights),
             "image_size": self.image_size,
             "averaged": self.averaged,
-            "text": model_fingerprint(str(TEXT_AREAS)) if self.fill_text else "kept",
+            "page": model_fingerprint(str(PAGE_NETWORK)),
+            "text": "filled" if self.fill_text else "kept",
             "whole_page": self.whole_page,
+            "right_to_left": self.right_to_left,
             "files": ["floats"] * self.floats + self.exports.names,
         }
 
@@ -119,7 +122,7 @@ def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[F
     if options.averaged:
         model = AveragedDepth(model)
         sizes = model.resolutions
-    text = load_network(TEXT_AREAS, "text").to(device) if options.fill_text else None
+    reader = load_network(PAGE_NETWORK, "page").to(device)
     inputs = " and ".join(map(str, sizes))
     print(f"on {device} ({torch.get_num_threads()} threads); frames are seen {inputs} pixels long")
     found = Found()
@@ -129,13 +132,21 @@ def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[F
             content, source = read_contents(page)
             image = read_image(ImageBytes(content, page.source))
             count = image_count(ImageBytes(content, page.source))
-            numbered, notes = frames_of_page(page, image, options.whole_page)
+            reading = read_page(image, reader, options.right_to_left)
+            numbered, notes = frames_of_page(page, reading, options.whole_page)
             if count > 1:
                 notes.append(f"left out: {page.source}: all but the first of {count} images")
             boxes = [box for _, box in numbered]
             sure = [1.0 if page.boxes else confidence(image, box) for box in boxes]
             notes += doubts(page, image, numbered, sure, options)
-            depth = depth_of_page(image, model, text, boxes, options.batch_size)
+            depth = depth_of_page(
+                image,
+                model,
+                text=reading.text if options.fill_text else None,
+                boxes=boxes,
+                inside=reading.inside,
+                batch_size=options.batch_size,
+            )
             if page.boxes != boxes_file(options.output, page.name):
                 boxes_file(options.output, page.name).unlink(missing_ok=True)
             write_page(options.output / page.name, image, numbered, depth, options)
@@ -162,21 +173,22 @@ def count_text_areas(frame: FrameDepth) -> int:
 
 
 def frames_of_page(
-    page: PageInput, image: np.ndarray, whole_page: bool
+    page: PageInput, reading: PageReading, whole_page: bool
 ) -> tuple[list[tuple[int, Box]], list[str]]:
-    """(number, box) of each frame, of the annotation beside the page, else of its gutters; and
+    """(number, box) of each frame, of the annotation beside the page, else what was read; and
     notes for the user. Raises UserError if no annotated frame lies in the page."""
-    everything = [(1, (0, 0, image.shape[1], image.shape[0]))]
+    size = reading.text.shape
+    everything = [(1, (0, 0, size[1], size[0]))]
     if whole_page:
         return everything, []
     if page.boxes:
-        numbered, skipped = read_boxes(page.boxes, image.shape[:2])
+        numbered, skipped = read_boxes(page.boxes, size)
         if skipped and not numbered:
             wrong = f"no annotated frame lies in the page ({skipped[0]})"
             raise UserError(f"{page.source}: {wrong}; --whole-page ignores it")
         if numbered:
             return numbered, [f"left out: {reason}" for reason in skipped]
-    return list(enumerate(find_panels(image), start=1)), []
+    return list(enumerate(reading.boxes, start=1)), []
 
 
 def doubts(

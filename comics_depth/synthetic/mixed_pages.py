@@ -81,11 +81,11 @@ def mixed_page(
     return LabelledPage(image, panels, page.text)
 
 
-def lettered(
-    page: LabelledPage, rng: np.random.Generator, fonts: Sequence[Path]
-) -> LabelledPage:
+def lettered(page: LabelledPage, rng: np.random.Generator, fonts: Sequence[Path]) -> LabelledPage:
     """A page without text, lettered anew."""
-    canvas = Page(page.image.copy(), page.panels, draw_hand(rng, fonts, page.image.shape[1] / 640), rng)
+    canvas = Page(
+        page.image.copy(), page.panels, draw_hand(rng, fonts, page.image.shape[1] / 640), rng
+    )
     for number in np.unique(page.panels).tolist():
         if 0 < number < UNKNOWN:
             x, y, width, height = cv2.boundingRect(np.uint8(page.panels == number))
@@ -235,7 +235,9 @@ def scanned_page(
     if rng.random() < 0.8:
         image = _faulty(image, rng)
     if rng.random() < 0.25:
-        image, panels, text = (np.ascontiguousarray(part[:, ::-1]) for part in (image, panels, text))
+        image, panels, text = (
+            np.ascontiguousarray(part[:, ::-1]) for part in (image, panels, text)
+        )
     return LabelledPage(image, panels, text)
 
 

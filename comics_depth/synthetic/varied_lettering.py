@@ -224,7 +224,9 @@ class Page:
         """Lettering without a balloon: its lines count as text."""
         colour = self.hand.ink
         if self.rng.random() < 0.4:
-            colour = tuple(self.rng.choice([(250, 250, 250), (200, 30, 20), (250, 220, 60)]).tolist())
+            colour = tuple(
+                self.rng.choice([(250, 250, 250), (200, 30, 20), (250, 220, 60)]).tolist()
+            )
         self.lay(letters, corner, colour)
         reach = int(self.hand.size * 0.8) | 1
         block = cv2.morphologyEx(
@@ -241,7 +243,10 @@ class Page:
         half, pad = np.array(letters.shape[::-1]) / 2, rng.uniform(1, 8, 2) * unit
         if (2 * half + 2 * pad > size).any():
             return
-        at = rng.choice([0, 0, 0.5, 1]) * (size[0] - 2 * half[0] - 2 * pad[0]), rng.choice([0, 0, 1])
+        at = (
+            rng.choice([0, 0, 0.5, 1]) * (size[0] - 2 * half[0] - 2 * pad[0]),
+            rng.choice([0, 0, 1]),
+        )
         corner = low + pad + (at[0], at[1] * (size[1] - 2 * half[1] - 2 * pad[1]))
         corner = corner + rng.choice([0, rng.uniform(-6, 6) * unit], 2)
         if rng.random() < 0.15:

@@ -35,12 +35,13 @@ from comics_depth.pages.depth import (
     gutters,
 )
 from comics_depth.pages.guided import guided_upsampling
+from comics_depth.pages.panels import read_page
 from comics_depth.pages.predicting import PredictionOptions, doubts
 from comics_depth.synthetic.comics import comics_frame, draw_style
 from comics_depth.synthetic.lettering import Lettering
 from common.errors import UserError
 from common.files import read_json
-from models.checkpoints import TEXT_AREAS, load_network
+from models.checkpoints import PAGE_NETWORK, load_network
 from models.depth_model import depth_model
 
 torch.set_num_threads(1)
@@ -86,7 +87,7 @@ def predict(monkeypatch, capsys):
 
 @pytest.fixture(scope="module")
 def networks():
-    return depth_model("default"), load_network(TEXT_AREAS, "text")
+    return depth_model("default"), load_network(PAGE_NETWORK, "page")
 
 
 def files_below(folder: Path) -> set[str]:
@@ -99,7 +100,7 @@ def files_below(folder: Path) -> set[str]:
 def test_depth_around_and_on_a_balloon_is_that_without_text(networks):
     """Of the range of a frame: within 0.15 around balloons and on them and, on them, less than
     half of what it is where text is left in."""
-    model, text = networks
+    model, reader = networks
     differences = []
     for seed, kind in ((3, "room"), (4, "stairs"), (5, "crowd")):
         rng = np.random.default_rng(seed)
@@ -113,6 +114,7 @@ def test_depth_around_and_on_a_balloon_is_that_without_text(networks):
         )
         lettering.balloon(style.balloon, words, (0, 0, 420, 300), avoid, (250, 180))
         balloon = lettering.mask > 0
+        text = read_page(lettered, reader).text
         aware = depth_of_page(lettered, model, text).frames[0]
         assert (aware.text & balloon).sum() > 0.75 * (aware.text | balloon).sum()
         around = (
@@ -120,7 +122,7 @@ def test_depth_around_and_on_a_balloon_is_that_without_text(networks):
             & ~aware.text
             & ~balloon
         )
-        change = np.abs(aware.depth - depth_of_page(plain, model, text).depth)
+        change = np.abs(aware.depth - depth_of_page(plain, model).depth)
         kept = np.abs(depth_of_page(lettered, model).depth - depth_of_page(plain, model).depth)
         differences.append(
             [
@@ -208,19 +210,18 @@ def test_gutters_are_farthest_insets_on_top_and_neighbours_share_an_overlap():
 
 
 def test_slanted_gutters_are_gutter_but_nothing_else_in_a_box_is():
-    page = np.full((400, 200, 3), 250, np.uint8)
-    green = (90, 120, 60)
-    page[60:190, 10:190] = green  # below a white sky, with no line between it and the gutter
-    page[200:390, 10:190] = green
-    page[340:385, 95:97] = 250  # a white post where the boxes overlap
+    inside = np.zeros((400, 200), np.uint8)
+    boxes = [(10, 10, 190, 190), (10, 200, 106, 390), (70, 200, 190, 390), (20, 20, 60, 60)]
+    for x1, y1, x2, y2 in boxes:
+        inside[y1:y2, x1:x2] = 1
     slanted = np.array([[100, 200], [105, 200], [75, 390], [70, 390]])
-    cv2.fillConvexPoly(page, slanted, (250, 250, 250))
-    page[60:190:9, 10:190] = 250  # white stripes
-    boxes = [(10, 10, 190, 190), (10, 200, 106, 390), (70, 200, 190, 390)]
-    found = gutters(page, [flat_frame(box, 0.5) for box in boxes])
+    cv2.fillConvexPoly(inside, slanted, 0)
+    inside[100:150, 100:150] = inside[40, 20:60] = 0  # a pale place, and the rim of the inset
+    found = gutters(inside.shape, [flat_frame(box, 0.5) for box in boxes], inside > 0)
     assert found[:10].all() and found[192:198].all() and found[395:].all()
     assert not found[10:190, 10:190].any() and not found[200:390, 106:190].any()
     assert found[205, 102] and found[300, 87] and found[380, 74] and not found[360, 96]
+    assert not gutters(inside.shape, [flat_frame((0, 0, 200, 400), 0.5)], None).any()
 
 
 def test_neighbours_keep_what_lies_on_their_side_of_a_slanted_gutter():
