@@ -1,10 +1,12 @@
 """Panels (frames) and text of a comics page, by one small network."""
 
+from collections import defaultdict
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from skimage.segmentation import watershed
 from torch import nn
 
 from comics_depth.data.annotations import Box
@@ -12,7 +14,8 @@ from comics_depth.data.tensors import image_tensor
 
 RIM = 4  # pixels around a panel that the network is taught to leave out, so that panels never touch
 LEAST = 0.07  # side of a panel, share of the page's width
-SPLIT = 0.92  # share of its convex hull below which an area may be two panels that touch
+GUTTER = 20  # half of the widest gutter between panels that may touch elsewhere, pixels of the map
+PARTED = 0.5  # mean of the map where two areas meet below which they are two panels
 WHOLE = 0.9  # share of a page from which a single panel is all of it
 WINDOW = 1536  # rows that the network sees at once
 CONTEXT = 256  # rows that two windows have in common
@@ -69,7 +72,7 @@ def panels_of(inside: np.ndarray, size: tuple[int, int]) -> list[Box]:
     least = LEAST * min(inside.shape[1], inside.shape[0] / 1.4)
     scale = np.array(size) / inside.shape[::-1]
     boxes = []
-    for area in _areas(inside > 0.5, least):
+    for area in _areas(inside, least):
         x, y, width, height = cv2.boundingRect(area.astype(np.uint8))
         start, end = np.array([x, y]), np.array([x + width, y + height])
         start = np.where(start <= 1, 0, (start - RIM) * scale)
@@ -86,45 +89,56 @@ def panels_of(inside: np.ndarray, size: tuple[int, int]) -> list[Box]:
 
 
 def _areas(inside: np.ndarray, least: float) -> list[np.ndarray]:
-    """Connected areas, boolean (h, w), whose sides are at least `least` pixels, without thin
-    outgrowths; one that is far from convex is cut where it is narrow."""
-    opened = cv2.morphologyEx(np.pad(inside.astype(np.uint8), 9, "edge"), cv2.MORPH_OPEN, _disc(4))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened[9:-9, 9:-9], connectivity=4)
+    """The panels of a map of what is inside one, boolean (h, w) each, sides at least `least`
+    pixels, without thin outgrowths."""
+    labels = _merged(_watershed(inside, least), inside)
     areas = []
-    for number in range(1, count):
-        if stats[number, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].min() >= least:
-            area = labels == number
-            areas += _cut(area, least) or [area]
+    for number in np.unique(labels[labels > 0]).tolist():
+        area = np.pad(((labels == number) & (inside > 0.5)).astype(np.uint8), 9, "edge")
+        area = cv2.morphologyEx(area, cv2.MORPH_OPEN, _disc(5))[9:-9, 9:-9]
+        count, parts, stats, _ = cv2.connectedComponentsWithStats(area)
+        sides = stats[:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].min(axis=1)
+        areas += [parts == n for n in range(1, count) if sides[n] >= least]
     return areas
 
 
-def _cut(area: np.ndarray, least: float) -> list[np.ndarray]:
-    """The parts of an area that is several panels, or nothing if it is one: what falls apart when
-    it shrinks, if its parts are nearer to convex than all of it."""
-    if _filled(area) > SPLIT:
-        return []
-    for radius in np.geomspace(2, least, 6).astype(int):
-        shrunk = cv2.erode(np.pad(area.astype(np.uint8), 1, "edge"), _disc(radius))[1:-1, 1:-1]
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(shrunk, connectivity=4)
-        sides = stats[:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].min(axis=1) + 2 * radius
-        kept = [number for number in range(1, count) if sides[number] >= least]
-        if len(kept) < 2:
-            continue
-        to_parts = [cv2.distanceTransform(np.uint8(labels != n), cv2.DIST_L2, 3) for n in kept]
-        nearest = np.argmin(to_parts, axis=0)
-        parts = [area & (nearest == n) & (to_parts[n] < radius + 1) for n in range(len(kept))]
-        if np.average([_filled(part) for part in parts], weights=[p.sum() for p in parts]) > (
-            _filled(area) + 0.02
-        ):
-            return [smaller for part in parts for smaller in _cut(part, least) or [part]]
-    return []
+def _watershed(inside: np.ndarray, least: float) -> np.ndarray:
+    """Numbers (h, w) of areas that meet where panels may: flooded from the places that are farthest
+    from gutters (Beucher & Lantuejoul 1979); 0 outside."""
+    solid = cv2.morphologyEx((inside > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, _disc(1))
+    if solid.all():
+        return solid.astype(np.int32)
+    depth = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
+    peaks = (depth >= cv2.dilate(depth, _disc(int(least / 2)))) & (depth > least / 4)
+    _, markers = cv2.connectedComponents(peaks.astype(np.uint8))
+    return watershed(-depth, markers, mask=cv2.dilate(solid, _disc(GUTTER)) > 0)
 
 
-def _filled(area: np.ndarray) -> float:
-    """The share of its convex hull that an area takes, holes (of insets) included."""
-    outlines, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    hull = cv2.contourArea(cv2.convexHull(np.vstack(outlines)))
-    return sum(map(cv2.contourArea, outlines)) / max(hull, 1)
+def _merged(labels: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The same with areas joined that no gutter parts: on most of the line where they meet the map
+    says inside. The clearest go first, so that a balloon on a gutter joins one side only."""
+    thin = cv2.erode(inside, np.ones((3, 3), np.uint8))
+    borders: dict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
+    for one, other, value in (
+        (labels[1:], labels[:-1], thin[1:]),
+        (labels[:, 1:], labels[:, :-1], thin[:, 1:]),
+    ):
+        meets = (one != other) & (one > 0) & (other > 0)
+        for a, b, here in zip(one[meets], other[meets], value[meets], strict=True):
+            borders[min(a, b), max(a, b)] += (here, 1)
+    while borders:
+        (kept, gone), (total, length) = max(
+            borders.items(), key=lambda item: item[1][0] / item[1][1]
+        )
+        if total / length < PARTED:
+            break
+        labels = np.where(labels == gone, kept, labels)
+        old, borders = borders, defaultdict(lambda: np.zeros(2))
+        for pair, value in old.items():
+            a, b = sorted(kept if number == gone else number for number in pair)
+            if a != b:
+                borders[a, b] += value
+    return labels
 
 
 def _disc(radius: int) -> np.ndarray:
