@@ -38,7 +38,7 @@ from models.checkpoints import PAGE_NETWORK, load_network, write_shipped
 from models.objectives import PageMaps
 from models.unet import UNet
 
-RECIPE = {"epochs": 23, "batch_size": 2, "seed": 0, "schedule": "linear"}
+RECIPE = {"epochs": 20, "batch_size": 2, "seed": 0, "schedule": "linear"}
 LR = 2e-3
 PAGES = 240  # an epoch
 WIDTH = 640  # pixels of a page's width (of one page of a spread) that the network sees

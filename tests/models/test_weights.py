@@ -14,6 +14,7 @@ import torch
 from comics_depth.evaluation.predicting import as_predictor
 from comics_depth.synthetic.photographs import photograph
 from models.checkpoints import (
+    PAGE_NETWORK,
     SHIPPED,
     TEXT_AREAS,
     WEIGHTS,
@@ -53,6 +54,7 @@ def test_shipped_weights_order_a_synthetic_photograph(name):
 def test_shipped_files_are_small_and_have_a_card():
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
     assert {"default", "default-comics"} <= set(SHIPPED) and TEXT_AREAS.stat().st_size < 5e6
+    assert PAGE_NETWORK.stat().st_size < 6e6
     for path in WEIGHTS.glob("*.safetensors"):
         assert path.stat().st_size < 15e6 and f"`{path.name}`" in card
     assert licence("default").startswith("MIT")
