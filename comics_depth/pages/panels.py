@@ -15,7 +15,8 @@ from comics_depth.data.tensors import image_tensor
 RIM = 4  # pixels around a panel that the network is taught to leave out, so that panels never touch
 LEAST = 0.07  # side of a panel, share of the page's width
 GUTTER = 20  # widest gutter between panels that may touch elsewhere, pixels of half the map
-PARTED = 0.5  # mean of the map where two areas meet below which they are two panels
+PARTED = 0.3  # mean of the map where two areas meet below which they are two panels
+TEXT = 0.6  # least probability of text
 WHOLE = 0.9  # share of a page from which a single panel is all of it
 WINDOW = 1536  # rows that the network sees at once
 CONTEXT = 256  # rows that two windows have in common
@@ -39,12 +40,10 @@ def read_page(image: np.ndarray, network: nn.Module, right_to_left: bool = False
     boxes = in_reading_order(panels_of(inside, size), right_to_left)
     around = np.ones((2 * RIM + 1,) * 2, np.uint8)
     whole = cv2.dilate((inside > 0.5).astype(np.uint8), around)
-    # text is filled, so that the outline of a balloon must be part of it
-    text = cv2.dilate(text, np.ones((3, 3)))
     return PageReading(
         boxes,
         cv2.resize(whole, size, None, 0, 0, cv2.INTER_NEAREST) > 0,
-        cv2.resize(text, size) > 0.5,
+        cv2.resize(text, size) > TEXT,
     )
 
 
