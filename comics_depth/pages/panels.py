@@ -11,6 +11,7 @@ from torch import nn
 
 from comics_depth.data.annotations import Box
 from comics_depth.data.tensors import image_tensor
+from comics_depth.pages.confidence import is_one_picture
 
 RIM = 4  # pixels around a panel that the network is taught to leave out, so that panels never touch
 LEAST = 0.07  # side of a panel, share of the page's width
@@ -18,6 +19,7 @@ GUTTER = 20  # widest gutter between panels that may touch elsewhere, pixels of 
 PARTED = 0.3  # mean of the map where two areas meet below which they are two panels
 TEXT = 0.6  # least probability of text
 WHOLE = 0.9  # share of a page from which a single panel is all of it
+LONE = 0.72  # the same if no straight line crosses the page
 WINDOW = 1536  # rows that the network sees at once
 CONTEXT = 256  # rows that two windows have in common
 
@@ -35,9 +37,14 @@ def read_page(image: np.ndarray, network: nn.Module, right_to_left: bool = False
     """Reads a page, RGB uint8 (H, W, 3), by a network that gives the two maps; see PageReading. All
     of the page is one panel where none is found. Boxes of panels beside a slanted gutter overlap,
     an inset lies inside the box of its panel."""
-    inside, text = page_maps(image, network)
+    maps = page_maps(image, network)
+    inside, text = maps
     size = (image.shape[1], image.shape[0])
-    boxes = in_reading_order(panels_of(inside, size), right_to_left)
+    boxes = in_reading_order(panels_of(maps, size), right_to_left)
+    largest = max((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in boxes)
+    # a photograph or one frame, in which the network sees insets that are none
+    if largest >= LONE * size[0] * size[1] and is_one_picture(image):
+        boxes = [(0, 0, *size)]
     around = np.ones((2 * RIM + 1,) * 2, np.uint8)
     whole = cv2.dilate((inside > 0.5).astype(np.uint8), around)
     return PageReading(
@@ -50,11 +57,11 @@ def read_page(image: np.ndarray, network: nn.Module, right_to_left: bool = False
 @torch.inference_mode()
 def page_maps(image: np.ndarray, network: nn.Module) -> np.ndarray:
     """Probabilities of inside and text, float32 (2, h, w), at the size at which the network sees
-    the page: `page_width` of its `architecture`, for one page of a spread, and for a strip."""
+    the page: at most `page_width` of its `architecture` wide, one page of a spread or a strip."""
     height, width = image.shape[:2]
-    scale = min(network.architecture["page_width"] / min(width, height / 1.4), 2)
+    scale = min(network.architecture["page_width"] / min(width, height / 1.4), 1)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     maps = np.zeros((2, *small.shape[:2]), np.float32)
     device = next(network.parameters()).device
     step = WINDOW - CONTEXT
@@ -65,13 +72,13 @@ def page_maps(image: np.ndarray, network: nn.Module) -> np.ndarray:
     return maps
 
 
-def panels_of(inside: np.ndarray, size: tuple[int, int]) -> list[Box]:
-    """Boxes of the panels on a page of `size` (width, height), from the map of what is inside one
-    (h, w)."""
+def panels_of(maps: np.ndarray, size: tuple[int, int]) -> list[Box]:
+    """Boxes of the panels on a page of `size` (width, height), from its maps (2, h, w)."""
+    inside = maps[0]
     least = LEAST * min(inside.shape[1], inside.shape[0] / 1.4)
     scale = np.array(size) / inside.shape[::-1]
     boxes = []
-    for edges in _areas(inside, least):
+    for edges in _areas(maps, least):
         start, end = edges[:2], edges[2:]
         start = np.where(start <= 1, 0, (start - RIM) * scale)
         end = np.where(end >= np.array(inside.shape[::-1]) - 1, size, (end + RIM) * scale)
@@ -86,11 +93,13 @@ def panels_of(inside: np.ndarray, size: tuple[int, int]) -> list[Box]:
     return boxes or [page]
 
 
-def _areas(inside: np.ndarray, least: float) -> list[np.ndarray]:
-    """Boxes (4,) of the panels of a map of what is inside one, sides at least `least` pixels,
-    without thin outgrowths."""
-    half = cv2.resize(inside, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    labels = _merged(_watershed(half, least / 2), half).astype(np.int32)
+def _areas(maps: np.ndarray, least: float) -> list[np.ndarray]:
+    """Boxes (4,) of the panels in the maps (2, h, w), sides at least `least` pixels, without thin
+    outgrowths."""
+    inside = maps[0]
+    size = [(side + 1) // 2 for side in inside.shape[::-1]]
+    half, text = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in maps)
+    labels = _merged(_watershed(half, least / 2), half, text).astype(np.int32)
     labels = cv2.resize(labels, inside.shape[::-1], None, 0, 0, cv2.INTER_NEAREST)
     spare = 9
     labels = np.pad(np.where(inside > 0.5, labels, 0), spare, "edge")
@@ -120,20 +129,22 @@ def _watershed(inside: np.ndarray, least: float) -> np.ndarray:
     return watershed(-depth, markers, mask=cv2.dilate(solid, _disc(GUTTER // 2)) > 0)
 
 
-def _merged(labels: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _merged(labels: np.ndarray, inside: np.ndarray, text: np.ndarray) -> np.ndarray:
     """The same with areas joined that no gutter parts: on most of the line where they meet the map
-    says inside. The clearest go first, so that a balloon on a gutter joins one side only."""
+    says inside; under a balloon it cannot know. The clearest go first."""
     thin = cv2.erode(inside, np.ones((3, 3), np.uint8))
+    known = np.maximum(1 - text, 0.05)
     borders: dict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
-    for one, other, value in (
-        (labels[1:], labels[:-1], thin[1:]),
-        (labels[:, 1:], labels[:, :-1], thin[:, 1:]),
+    for one, other, value, weight in (
+        (labels[1:], labels[:-1], thin[1:], known[1:]),
+        (labels[:, 1:], labels[:, :-1], thin[:, 1:], known[:, 1:]),
     ):
         meets = (one != other) & (one > 0) & (other > 0)
         pairs = np.sort(np.stack([one[meets], other[meets]]), axis=0)
         found, which = np.unique(pairs, axis=1, return_inverse=True)
         for n, pair in enumerate(found.T.tolist()):
-            borders[tuple(pair)] += (value[meets][which == n].sum(), (which == n).sum())
+            here = weight[meets][which == n]
+            borders[tuple(pair)] += (here @ value[meets][which == n], here.sum())
     owner = np.arange(labels.max() + 1)
     while borders:
         (kept, gone), (total, length) = max(
