@@ -15,7 +15,7 @@ from comics_depth.cli import ModelSource, with_full_commands
 from comics_depth.images import IMAGE_SUFFIXES
 from comics_depth.paths import Layout
 from comics_depth.stages import Stage, StageLog
-from models.checkpoints import SHIPPED, TEXT_AREAS
+from models.checkpoints import PAGE_NETWORK, SHIPPED, TEXT_AREAS
 from models.external import downloads
 
 LEAST_SPACE = 2  # GB
@@ -72,7 +72,7 @@ def datasets(layout: Layout, needed: bool) -> Iterator[str]:
 
 def models(sources: dict[str, ModelSource]) -> Iterator[str]:
     """The networks in this repository, and what the models that are used would download."""
-    for path in (*SHIPPED.values(), TEXT_AREAS):
+    for path in (*SHIPPED.values(), TEXT_AREAS, PAGE_NETWORK):
         yield f"{path.stem}: " + ("in models/weights" if path.exists() else f"MISSING {path}")
     for role, source in sources.items():
         found = ", ".join(downloads(*source))
