@@ -109,10 +109,11 @@ def run_stage(line: list[str], checked: Path | None) -> bool:
     """Whether the command of a stage ended well: for the hand check, whose page is served until
     Ctrl-C, whether it wrote `checked`."""
     command = [sys.executable, str(Path(__file__).with_name(line[0])), *line[1:]]
+    at_start = end_with_parent if sys.platform == "linux" else None
     if checked is None:
-        return subprocess.run(command, preexec_fn=end_with_parent).returncode == 0
+        return subprocess.run(command, preexec_fn=at_start).returncode == 0
     with contextlib.suppress(KeyboardInterrupt):
-        subprocess.run(command, preexec_fn=end_with_parent)
+        subprocess.run(command, preexec_fn=at_start)
     return checked.exists()
 
 

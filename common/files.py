@@ -1,7 +1,6 @@
 """Writing files so that nothing is ever half-written; JSON and hashes of files."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,11 @@ from typing import Any
 import msgspec
 
 from common.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody is kept out
+    fcntl = None
 
 PARTIAL = ".partial-"  # how the name of a file begins that is being written
 
@@ -62,7 +66,8 @@ def lock(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written to ({error})") from error
     try:
         # of the process and not, as flock, of its workers too, which may outlive it
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fcntl:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.seek(0)
         holder = file.read().strip() or "another process"
