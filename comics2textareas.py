@@ -12,8 +12,6 @@ from torch import nn
 from tqdm import tqdm
 
 from comics_depth.cli import (
-    FITTING,
-    TRAINING,
     Step,
     apply_preset,
     command_line,
@@ -37,6 +35,7 @@ from comics_depth.evaluation.text_areas import (
     store_choice,
 )
 from comics_depth.images import label, read_image, write_image
+from comics_depth.options import FITTING, TRAINING
 from comics_depth.pages.depth import text_map
 from comics_depth.paths import SPLITS, Layout, run_name
 from comics_depth.training.devices import default_device

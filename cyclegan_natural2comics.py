@@ -12,9 +12,6 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from comics_depth.cli import (
-    FITTING,
-    MODELS,
-    TRAINING,
     Step,
     apply_preset,
     command_line,
@@ -30,6 +27,7 @@ from comics_depth.data.tensors import image_array, image_tensor
 from comics_depth.data.transforms import Sample, central_crops, random_crops
 from comics_depth.evaluation.predicting import as_predictor, predict_frames
 from comics_depth.images import read_image, write_image
+from comics_depth.options import FITTING, MODELS, TRAINING
 from comics_depth.paths import Layout, run_name
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit

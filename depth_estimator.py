@@ -10,8 +10,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from comics_depth.cli import (
-    FITTING,
-    TRAINING,
     Step,
     apply_preset,
     command_line,
@@ -22,6 +20,7 @@ from comics_depth.cli import (
 )
 from comics_depth.evaluation.predicting import as_predictor, predict_frames
 from comics_depth.images import write_figure
+from comics_depth.options import FITTING, TRAINING
 from comics_depth.paths import Layout, needed, run_name
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import Diverged, TrainingOptions

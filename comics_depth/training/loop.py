@@ -293,11 +293,8 @@ class _Training:
             optimizers = {k: v.state_dict() for k, v in objective.optimizers.items()}
             memory = {"rates": self.rates, "best": best, "state": objective.state()}
             memory |= {"optimizers": optimizers, "epochs": self.options.epochs}
-            if run.last.exists():
-                os.replace(run.last, run.previous)
+            run.keep_previous()
             save_checkpoint(run.last, {**weights, **memory})
         self.accelerator.wait_for_everyone()
         if rank:
-            kept = {run.state(rank, epoch), run.state(rank, epoch - 1)}
-            for path in set(run.folder.glob(f"state_{rank}_*.pt")) - kept:
-                path.unlink()
+            run.forget_states(rank, epoch)

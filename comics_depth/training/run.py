@@ -61,6 +61,17 @@ class Run:
         """What the objective of a process other than the first remembers after an epoch."""
         return self.folder / f"state_{rank}_{epoch}.pt"
 
+    def keep_previous(self) -> None:
+        """Makes room for a new last checkpoint."""
+        if self.last.exists():
+            self.last.replace(self.previous)
+
+    def forget_states(self, rank: int, epoch: int) -> None:
+        """Deletes the states of a process but those of `epoch` and the one before."""
+        kept = {self.state(rank, epoch), self.state(rank, epoch - 1)}
+        for path in set(self.folder.glob(f"state_{rank}_*.pt")) - kept:
+            path.unlink()
+
     def open(self) -> dict | None:
         """Makes the folder, or returns the last checkpoint of an interrupted or finished run.
         Raises UserError if that run had other options or inputs."""
