@@ -1,6 +1,7 @@
 """Panels (frames) and text of a comics page, by one small network."""
 
 from collections import defaultdict
+from itertools import combinations
 from typing import NamedTuple
 
 import cv2
@@ -18,6 +19,9 @@ LEAST = 0.07  # side of a panel, share of the page's width
 GUTTER = 20  # widest gutter between panels that may touch elsewhere, pixels of half the map
 PARTED = 0.3  # mean of the map where two areas meet below which they are two panels
 TEXT = 0.6  # least probability of text
+SLANTED = 0.42  # of the smaller box: more is not shared by panels beside a slanted gutter
+HELD = 0.95  # of a box that lies in another: an inset, or a piece of it
+INSET = 0.05  # of its panel: what is smaller is no inset
 WHOLE = 0.9  # share of a page from which a single panel is all of it
 LONE = 0.72  # the same if no straight line crosses the page
 WINDOW = 1536  # rows that the network sees at once
@@ -85,12 +89,45 @@ def panels_of(maps: np.ndarray, size: tuple[int, int]) -> list[Box]:
         x1, y1 = np.maximum(np.round(start), 0).astype(int).tolist()
         x2, y2 = np.minimum(np.round(end), size).astype(int).tolist()
         boxes.append((x1, y1, x2, y2))
+    boxes = joined_pieces(boxes)
     page = (0, 0, *size)
     if len(boxes) == 1:
         x1, y1, x2, y2 = boxes[0]
         if (x2 - x1) * (y2 - y1) >= WHOLE * size[0] * size[1]:
             return [page]
     return boxes or [page]
+
+
+def joined_pieces(boxes: list[Box]) -> list[Box]:
+    """The boxes without pieces of panels: two that overlap by more than SLANTED of the smaller one
+    and fill a rectangle in which no other lies are one, unless the smaller one is an inset."""
+    for one, other in combinations(boxes, 2):
+        small, large = sorted((one, other), key=_area)
+        shared = _shared(small, large) / _area(small)
+        inset = shared > HELD and _area(small) > INSET * _area(large)
+        x1, y1 = np.minimum(one[:2], other[:2]).tolist()
+        x2, y2 = np.maximum(one[2:], other[2:]).tolist()
+        whole = (x1, y1, x2, y2)
+        filled = _area(small) * (1 - shared) + _area(large) > 0.8 * _area(whole)
+        rest = [box for box in boxes if box not in (one, other)]
+        alone = all(
+            _shared(whole, box) <= max(_shared(one, box), _shared(other, box)) + 0.02 * _area(box)
+            for box in rest
+        )
+        if shared > SLANTED and not inset and filled and alone:
+            return joined_pieces([*rest, whole])
+    return boxes
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _shared(one: Box, other: Box) -> int:
+    """Pixels that two boxes have in common."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0) * max(height, 0)
 
 
 def _areas(maps: np.ndarray, least: float) -> list[np.ndarray]:

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from benchmarks.panels import matches, measure, overlap
-from comics_depth.pages.panels import RIM, in_reading_order, page_maps, panels_of, read_page
+from comics_depth.pages.panels import (
+    RIM,
+    in_reading_order,
+    joined_pieces,
+    page_maps,
+    panels_of,
+    read_page,
+)
 from comics_depth.paths import Layout
 from comics_depth.synthetic.kinds import KINDS
 from comics_depth.synthetic.photographs import photograph
@@ -195,3 +202,15 @@ def test_real_pages():
     hits, found, truth = np.sum([page.panels for page in pages], axis=0)
     shared, joined = np.sum([page.text for page in pages], axis=0)
     assert 2 * hits / (found + truth) >= 0.90 and shared / joined >= 0.75
+
+
+def test_pieces_of_panels_are_joined_and_panels_and_insets_are_not():
+    panel, piece = (20, 0, 100, 100), (0, 50, 45, 100)
+    assert joined_pieces([panel, piece]) == [(0, 0, 100, 100)]
+    inside = (0, 0, 20, 20)
+    assert joined_pieces([(0, 0, 100, 100), inside]) == [(0, 0, 100, 100)]
+    inset = (5, 5, 55, 55)
+    apart = [(0, 0, 100, 100), inset, (0, 110, 100, 200)]
+    assert joined_pieces(apart) == apart
+    slanted = [(0, 0, 60, 100), (40, 0, 100, 100)]
+    assert joined_pieces(slanted) == slanted
