@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from comics_depth.annotating.boxes import BoxServer
-from comics_depth.cli import run_main
+from comics_depth.cli import run_main, values
 from comics_depth.images import read_image
 from comics_depth.pages.exports import FORMATS, PATHS, Exports
 from comics_depth.pages.predicting import PredictionOptions, is_done, predict_pages, write_sheets
@@ -21,6 +21,15 @@ from models.checkpoints import SHIPPED
 
 DEFAULT_MODEL = "default-comics"
 RUNS = Path("models/trained")
+# options that go as they are to PredictionOptions, and to Exports
+PREDICTION = (
+    *("output", "depth_weights", "image_size", "averaged", "batch_size", "whole_page"),
+    *("right_to_left", "floats"),
+)
+EXPORTS = (
+    *("depth8", "mesh", "layers", "parallax", "size", "strength", "path", "format"),
+    "text_masks",
+)
 EPILOG = """\
 In OUTPUT/<page>/ (a page of an archive: OUTPUT/<archive>/<page>/):
   page.png, frame_<k>.png   inverse depth, 16 bit, larger is nearer; its text chunk
@@ -53,29 +62,13 @@ examples:
 
 def main() -> None:
     args = command_line().parse_args()
+    exports = values(args, *EXPORTS)
+    exports["crops"] = args.crops or args.html
     options = PredictionOptions(
-        output=args.output,
+        **values(args, *PREDICTION),
         model=args.model if args.model in SHIPPED else checkpoint_of(args.model, RUNS),
-        depth_weights=args.depth_weights,
-        image_size=args.image_size,
-        averaged=args.averaged,
-        batch_size=args.batch_size,
-        whole_page=args.whole_page,
-        right_to_left=args.right_to_left,
         fill_text=args.text == "aware",
-        floats=args.floats,
-        exports=Exports(
-            depth8=args.depth8,
-            mesh=args.mesh,
-            layers=args.layers,
-            parallax=args.parallax,
-            size=args.size,
-            strength=args.strength,
-            path=args.path,
-            format=args.format,
-            crops=args.crops or args.html,
-            text_masks=args.text_masks,
-        ),
+        exports=Exports(**exports),
     )
     pages = predict(args.inputs, options, args.restart, args.dry_run, args.html)
     if args.check and not args.dry_run:
