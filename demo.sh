@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 ./environment.sh requirements.txt
-exec .venv/bin/python reproduce.py --preset demo "$@"
+exec .venv/bin/python reproduce.py --preset demo --jobs 2 "$@"

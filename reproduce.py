@@ -1,19 +1,16 @@
 """Every stage in order, from raw pages to the table of scores; what is done is skipped."""
 
-import contextlib
-import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from comics_depth.cli import apply_preset, command_line, model_source, run_main
-from comics_depth.parallel import end_with_parent
-from comics_depth.stages import HAND_CHECK, Stage, StageLog, list_stages
+from comics_depth.running import StageRunner
+from comics_depth.stages import Stage, StageLog, list_stages
 from common.errors import UserError
 
 EXAMPLES = """\
-  python reproduce.py --preset demo
+  python reproduce.py --preset demo --jobs 2
   python reproduce.py --preset open --data-root my_pages --teacher depth_network.ts
   python reproduce.py --preset paper --dry-run
   python reproduce.py --preset demo --check
@@ -35,6 +32,13 @@ def main() -> None:
         "--stop-after",
         metavar="WORD",
         help="stop after the first stage whose command holds this word",
+    )
+    add(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="stages at the same time, on a CPU (default 1); they print to logs/ of the runs root",
     )
     add("--check", action="store_true", help="say what is there and what is missing; run nothing")
     args = parser.parse_args()
@@ -62,29 +66,24 @@ def main() -> None:
             "stages": doctor.stages(stages, lines, log),
         }
         return show_check(parts)
-    ran = 0
-    for number, stage in enumerate(chosen, start=1):
-        line = full_line(stage, shared, args.seed)
-        script = line[0]
-        state = log.state(line, stage)
-        title = f"[{number}/{len(stages)}] python {stage.title}"
-        if args.dry_run:
-            print(title + (" (done)" if state == "done" else ""))
-            continue
-        if state == "done" and not (ran and script == "evaluation.py"):
-            print(f"{title}: done in {log.seconds(line):.0f} s")
-            continue
-        restart = script != "evaluation.py" and (args.restart or state == "anew")
-        print(f"\n{title}" + (" --restart" if restart else ""), flush=True)
-        started = time.perf_counter()
-        inputs = stage.input_hashes()
-        checked = layout.checked_manifest if stage.command == HAND_CHECK else None
-        if not run_stage(line + (["--restart"] if restart else []), checked):
-            raise UserError(f"stage {number} of {len(stages)} failed; run the same command again")
-        log.add(line, stage, inputs, time.perf_counter() - started)
-        ran += 1
-    if not args.dry_run:
-        report(layout.results / "table.md", ran, f"{len(chosen)} of {len(stages)}", log.minutes())
+    if args.dry_run:
+        for number, stage in enumerate(chosen, start=1):
+            done = log.state(full_line(stage, shared, args.seed), stage) == "done"
+            print(f"[{number}/{len(stages)}] python {stage.title}" + (" (done)" if done else ""))
+        return
+    runner = StageRunner(
+        stages,
+        [full_line(stage, shared, args.seed) for stage in stages],
+        log,
+        outputs=layout.runs_root / "logs",
+        checked=layout.checked_manifest,
+        jobs=args.jobs,
+        restart=args.restart,
+    )
+    started = time.perf_counter()
+    ran = runner.run(len(chosen))
+    minutes = (time.perf_counter() - started) / 60
+    report(layout.results / "table.md", ran, f"{len(chosen)} of {len(stages)}", minutes)
 
 
 def full_line(stage: Stage, shared: list[str], seed: int) -> list[str]:
@@ -105,24 +104,12 @@ def show_check(parts: dict[str, Iterable[str]]) -> None:
         raise UserError(f"{missing} things are missing, see the lines with MISSING")
 
 
-def run_stage(line: list[str], checked: Path | None) -> bool:
-    """Whether the command of a stage ended well: for the hand check, whose page is served until
-    Ctrl-C, whether it wrote `checked`."""
-    command = [sys.executable, str(Path(__file__).with_name(line[0])), *line[1:]]
-    at_start = end_with_parent if sys.platform == "linux" else None
-    if checked is None:
-        return subprocess.run(command, preexec_fn=at_start).returncode == 0
-    with contextlib.suppress(KeyboardInterrupt):
-        subprocess.run(command, preexec_fn=at_start)
-    return checked.exists()
-
-
 def report(table: Path, ran: int, done: str, minutes: float) -> None:
     """Prints what was done, and the table if there was nothing to do."""
     if not ran and table.exists():
         print("\n" + table.read_text(encoding="utf-8"))
-    print(f"\n{ran} stages run" if ran else "\nnothing to do", end=": ")
-    print(f"{done} stages are done, {minutes:.1f} minutes in all")
+    print(f"\n{ran} stages run in {minutes:.1f} minutes" if ran else "\nnothing to do", end=": ")
+    print(f"{done} stages are done")
     if table.exists():
         print(f"table:  {table}\nfigure: {table.with_name('figure.png')}")
 

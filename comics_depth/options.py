@@ -130,6 +130,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
     "workers": (0, 256),
+    "jobs": (1, 256),
     "port": (0, 65535),
     "image_size": (32, 8192),
     "scale": (0.01, 10),

@@ -13,6 +13,7 @@ PREPARE = "datasets_preparation.py"
 TEXT = "comics2textareas.py"
 TRANSLATE = "cyclegan_natural2comics.py"
 DEPTH = "depth_estimator.py"
+EVALUATE = "evaluation.py"
 HAND_CHECK = [TEXT, "--check_by_hand"]
 
 
@@ -29,6 +30,17 @@ class Stage(NamedTuple):
     @property
     def title(self) -> str:
         return " ".join(self.command)
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing runs beside it: preparation uses all cores, evaluation needs all."""
+        return self.command[0] in (PREPARE, EVALUATE) or self.command == HAND_CHECK
+
+    def waits_for(self, unfinished: list["Stage"]) -> bool:
+        """Whether it needs one of the stages before it that are not done yet."""
+        made = {path for stage in unfinished for path in stage.watched}
+        alone = any(stage.alone for stage in unfinished)
+        return alone or (self.alone and bool(unfinished)) or not made.isdisjoint(self.inputs)
 
     def input_hashes(self) -> dict[str, str | None]:
         """File -> SHA-256; None if it is missing."""
@@ -76,9 +88,6 @@ class StageLog:
 
     def seconds(self, line: list[str]) -> float:
         return self.entries[" ".join(line)]["seconds"]
-
-    def minutes(self) -> float:
-        return sum(entry["seconds"] for entry in self.entries.values()) / 60
 
 
 def model_files(source: ModelSource) -> list[Path]:
@@ -190,19 +199,23 @@ def list_stages(
     add_run(DEPTH, "simple", "--optimize_lr", *fitted, inputs=[*pairs, simple])
     if not imported:
         pairs += [layout.text_choice, without_text, add_text]
-        add_run(DEPTH, "add_text", "--optimize_lr", *fitted, inputs=pairs)
-        add_run(DEPTH, "add_text_ignoretext", *fitted, inputs=pairs)
+        chosen = layout.choice("depth_estimator_add_text_lr")
+        add_run(DEPTH, "add_text", "--optimize_lr", *fitted, inputs=pairs, watched=[chosen])
+        add_run(DEPTH, "add_text_ignoretext", *fitted, inputs=[*pairs, chosen])
     printed = [*data, *student_files, layout.photograph_teacher]
     add_run(DEPTH, "printed", "--optimize_lr", *fitted, inputs=printed)
     frames = [layout.manifest, *student_files]
     if preset == "demo" or has_training_orderings(layout):
-        learnt = [*train("orderings"), *predicted]
-        add_run(DEPTH, "orderings", "--optimize_lr", *learnt, inputs=frames)
+        rates = preset_values(preset, "orderings")["rates"]
+        rate = ["--optimize_lr"] if len(rates) > 1 else ["--lr", f"{rates[0]:g}"]
+        text = [] if imported else [layout.text_choice]
+        learnt = [*rate, *train("orderings"), *predicted]
+        add_run(DEPTH, "orderings", *learnt, inputs=[*frames, *text])
     add_run("baseline.py", "no_batchnorm_trick", *predicted, inputs=frames)
     add_run("baseline.py", "batchnorm_trick", "--train", *predicted, inputs=frames)
     for rule in REFERENCES:
         add_run("baseline.py", rule, predicted[0], inputs=[layout.manifest])
     results = [layout.results / "table.md", *sorted(layout.orderings.rglob("*.txt"))]
     missing = ["--allow-missing"] if imported else []
-    add("evaluation.py", "all", *missing, watched=results)
+    add(EVALUATE, "all", *missing, watched=results)
     return stages

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
 
+from comics_depth import running
 from comics_depth.data.datasets import WithPhotographs
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.prepared import comics_frames
@@ -804,7 +806,7 @@ def test_reproduce_repeats_what_its_files_no_longer_bear_out(tmp_path, monkeypat
     teacher = tmp_path / "teacher.pt"
     run = []
 
-    def stage(command, preexec_fn=None):
+    def stage(command, **_):
         """Writes what reproduce.py watches, as the stages do."""
         script = Path(command[1]).name
         options = command[8:]
@@ -816,7 +818,7 @@ def test_reproduce_repeats_what_its_files_no_longer_bear_out(tmp_path, monkeypat
                 folder = layout.run(f"{approach}_{options[0]}")
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / "last.pt").write_text(" ".join(options))
-        return subprocess.CompletedProcess(command, 0)
+        return SimpleNamespace(poll=lambda: 0, returncode=0)
 
     def reproduced():
         run.clear()
@@ -824,7 +826,8 @@ def test_reproduce_repeats_what_its_files_no_longer_bear_out(tmp_path, monkeypat
         assert ("nothing to do" in said) == (not run)
         return dict(run)
 
-    monkeypatch.setattr(subprocess, "run", stage)
+    monkeypatch.setattr(running.subprocess, "Popen", stage)
+    monkeypatch.setattr(running, "POLL", 0)
     teacher.write_text("one")
     assert len(reproduced()) > 10 and not any(restarted for _, restarted in run)
     assert not reproduced()
@@ -835,6 +838,45 @@ def test_reproduce_repeats_what_its_files_no_longer_bear_out(tmp_path, monkeypat
     assert not reproduced()
     shutil.rmtree(layout.run("natural2comics_depth_aware"))
     assert reproduced() == {"depth_aware": False, "all": False}
+
+
+def test_stages_at_the_same_time_wait_for_what_they_need(tmp_path, monkeypatch):
+    started, ended, most = [], [], []
+
+    class Script:
+        def __init__(self, command, stdout=None, env=None, **_):
+            self.name = f"{Path(command[1]).name} {' '.join(command[8:10])}"
+            self.alone = stdout is None
+            assert self.alone or env["OMP_NUM_THREADS"]
+            self.left, self.returncode = 3, 0
+            started.append((self.name, list(ended), self.alone))
+
+        def poll(self):
+            if not self.left:
+                return 0
+            most.append(len(started) - len(ended))
+            self.left -= 1
+            if self.left:
+                return None
+            ended.append(self.name)
+            return 0
+
+    monkeypatch.setattr(running.subprocess, "Popen", Script)
+    monkeypatch.setattr(running, "POLL", 0)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    layout = Layout(tmp_path / "data", tmp_path / "runs")
+    said = call(layout, "reproduce.py", "--jobs", "2", preset="demo")
+    assert "19 stages run" in said and len(ended) == len(started) == 19
+    assert max(most) == 2
+    before = {name: ended for name, ended, _ in started}
+    alone = [name for name, _, alone in started if alone]
+    assert [name.split()[0] for name in alone] == [PREPARE] * 3 + [EVALUATE]
+    assert len(before[alone[-1]]) == 18
+    adding = f"{TRANSLATE} add_text --train"
+    assert f"{TRANSLATE} without_text --train" in before[adding]
+    fitting = f"{DEPTH} add_text --optimize_lr"
+    assert adding in before[fitting]
+    assert fitting in before[f"{DEPTH} add_text_ignoretext --train"]
 
 
 def test_scripts_run_from_any_folder(world, tmp_path):
