@@ -22,6 +22,6 @@ def resolved_precision(precision: str) -> str:
     AMX), else `no`."""
     if precision != "auto":
         return precision
-    if torch.cuda.is_available():
+    if default_device().type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
     return "bf16" if getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16") else "no"

@@ -1,0 +1,99 @@
+"""The loops of the 2020 recipe, plainly: what speed.py measures the trainings against."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    return [
+        nn.ReflectionPad2d(kernel // 2),
+        nn.Conv2d(inputs, outputs, kernel, stride, bias=False),
+        nn.InstanceNorm2d(outputs),
+        nn.ReLU(True),
+    ]
+
+
+class Block(nn.Sequential):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + super().forward(x)
+
+
+def reference_generator() -> nn.Module:
+    blocks = [Block(*convolution(256, 256, 3), *convolution(256, 256, 3)[:-1]) for _ in range(8)]
+    return nn.Sequential(
+        *convolution(3, 64, 7),
+        *convolution(64, 128, 3, 2),
+        *convolution(128, 256, 3, 2),
+        *blocks,
+        nn.Upsample(scale_factor=2),
+        *convolution(256, 128, 3),
+        nn.Upsample(scale_factor=2),
+        *convolution(128, 64, 3),
+        nn.ReflectionPad2d(3),
+        nn.Conv2d(64, 3, 7),
+        nn.Sigmoid(),
+    )
+
+
+def reference_discriminator() -> nn.Module:
+    layers = [nn.Conv2d(3, 64, 4, 2, 1), nn.LeakyReLU(0.2, True)]
+    for width, stride in ((64, 2), (128, 2), (256, 1)):
+        layers += [
+            nn.Conv2d(width, 2 * width, 4, stride, 1, bias=False),
+            nn.InstanceNorm2d(2 * width),
+            nn.LeakyReLU(0.2, True),
+        ]
+    return nn.Sequential(*layers, nn.Conv2d(512, 1, 4, 1, 1))
+
+
+def reference_cyclegan(natural: torch.Tensor, comics: torch.Tensor, device: str) -> Callable:
+    to_comics, to_natural = (reference_generator().to(device) for _ in range(2))
+    judges = {name: reference_discriminator().to(device) for name in ("natural", "comics")}
+    generators = [*to_comics.parameters(), *to_natural.parameters()]
+    optimizers = {name: torch.optim.Adam(net.parameters(), 1e-3) for name, net in judges.items()}
+    optimizer = torch.optim.Adam(generators, 1e-3)
+
+    def gan(verdict: torch.Tensor, target: float) -> torch.Tensor:
+        return functional.mse_loss(verdict, torch.full_like(verdict, target))
+
+    def step() -> list[float]:
+        fake = {"comics": to_comics(natural), "natural": to_natural(comics)}
+        adversarial = (
+            gan(judges["comics"](fake["comics"]), 1) + gan(judges["natural"](fake["natural"]), 1)
+        ) / 2
+        cycle = functional.l1_loss(to_natural(fake["comics"]), natural)
+        cycle = (cycle + functional.l1_loss(to_comics(fake["natural"]), comics)) / 2
+        identity = functional.l1_loss(to_comics(comics), comics)
+        identity = (identity + functional.l1_loss(to_natural(natural), natural)) / 2
+        loss = adversarial + 10 * cycle + 5 * identity
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        logged = [adversarial.item(), cycle.item(), identity.item()]
+        for name, real in (("natural", natural), ("comics", comics)):
+            judge = judges[name]
+            loss = (gan(judge(real), 1) + gan(judge(fake[name].detach()), 0)) / 2
+            optimizers[name].zero_grad()
+            loss.backward()
+            optimizers[name].step()
+            logged.append(loss.item())
+        return logged
+
+    return step
+
+
+def reference_fit(network: nn.Module, lr: float, loss_of: Callable) -> Callable:
+    """A step of a network that has one loss."""
+    optimizer = torch.optim.Adam(network.parameters(), lr)
+
+    def step() -> float:
+        loss = loss_of()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
