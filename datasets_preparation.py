@@ -1,6 +1,7 @@
 """Prepares the datasets: pages to frames, text masks, hand-made depth orderings, the teacher's
 depth of photographs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from comics_depth.annotating.ordering import OrderingServer
@@ -13,10 +14,12 @@ from comics_depth.cli import (
     run_main,
     run_steps,
 )
-from comics_depth.data.annotations import SVG_CLASSES
+from comics_depth.data.annotations import SVG_CLASSES, Box, read_boxes
 from comics_depth.data.cropping import crop_frames, generate_text_masks, import_domain
+from comics_depth.images import read_image
 from comics_depth.paths import SPLITS, Layout, read_names
 from comics_depth.synthetic.world import write_world
+from common.errors import UserError
 from common.files import lock
 
 EXAMPLES = """\
@@ -25,7 +28,7 @@ EXAMPLES = """\
   python datasets_preparation.py --generate_evaluation                order points by depth
   python datasets_preparation.py --generate_evaluation --split train --most-uncertain 50
   python datasets_preparation.py --synthesize --preset demo           draw a synthetic world
-  python datasets_preparation.py --import_domain ~/manga --as comics --data-root data/manga
+  python datasets_preparation.py --import_domain ~/manga --as comics --split-pages
 Run the same command again to go on where it stopped."""
 ACTIONS = {
     "synthesize": "draw the synthetic world in the formats of the datasets",
@@ -52,6 +55,12 @@ def main() -> None:
         dest="domain",
         choices=("comics", "natural"),
         help="which domain --import_domain brings",
+    )
+    add(
+        "--split-pages",
+        action="store_true",
+        help="--import_domain --as comics brings pages: each is cut into its panels, of the boxes"
+        " in <page>.txt beside it, else as a small network finds them",
     )
     add(
         "--mask-classes",
@@ -82,6 +91,8 @@ def main() -> None:
     args = parser.parse_args()
     if bool(args.import_domain) != bool(args.domain):
         parser.error("--import_domain FOLDER and --as comics|natural belong together")
+    if args.split_pages and args.domain != "comics":
+        parser.error("--split-pages belongs to --import_domain FOLDER --as comics")
     if args.most_uncertain is not None and not (
         args.generate_evaluation and args.most_uncertain > 0
     ):
@@ -106,7 +117,13 @@ def main() -> None:
             ],
         ),
         "import_domain": Step(
-            lambda: import_domain(layout, args.domain, args.import_domain, **cropping),
+            lambda: import_domain(
+                layout,
+                args.domain,
+                args.import_domain,
+                find_panels=panel_finder() if args.split_pages else None,
+                **cropping,
+            ),
             reads=[args.import_domain],
             writes=[layout.photographs if args.domain == "natural" else layout.frames],
         ),
@@ -143,6 +160,29 @@ def main() -> None:
     if preparing and not args.dry_run:
         lock(layout.data_root)
     run_steps(parser, args, steps)
+
+
+def panel_finder() -> Callable[[Path], list[Box]]:
+    """A function from a page to the boxes of its panels."""
+    # imported here: the other actions start without torch
+    from comics_depth.pages.panels import read_page
+    from models.checkpoints import PAGE_NETWORK, load_network
+
+    network = load_network(PAGE_NETWORK, "page")
+
+    def find_panels(path: Path) -> list[Box]:
+        annotation = path.with_suffix(".txt")
+        image = read_image(path)
+        if annotation.is_file():
+            boxes, skipped = read_boxes(annotation, image.shape[:2])
+            if not boxes:
+                raise UserError(
+                    f"{annotation}: {', '.join(skipped) or 'no box'}; mend or remove it"
+                )
+            return [box for _, box in boxes]
+        return read_page(image, network).boxes
+
+    return find_panels
 
 
 def coco17_depth(*args, **options) -> None:

@@ -2,12 +2,14 @@
 the split lists and the manifest."""
 
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from comics_depth.data import splits
 from comics_depth.data.annotations import Box, clip_box, read_boxes, read_svg
@@ -140,24 +142,40 @@ def text_page(layout: Layout, path: Path, classes: list[str], skipped: list[str]
 
 
 def import_domain(
-    layout: Layout, domain: str, folder: Path, *, seed: int, workers: int | None, restart: bool
+    layout: Layout,
+    domain: str,
+    folder: Path,
+    *,
+    find_panels: Callable[[Path], list[Box]] | None = None,
+    seed: int,
+    workers: int | None,
+    restart: bool,
 ) -> None:
-    """Copies a folder of images in, as comics frames (one a page) or as natural photographs, with
-    seeded splits. Raises UserError where another domain lies already."""
+    """Copies a folder of images in, as comics frames (one a page, or those that `find_panels` finds
+    on it) or as natural photographs, with seeded splits by page. Raises UserError where another
+    domain lies already."""
     comics = domain == "comics"
     target = layout.frames if comics else layout.photographs
     note = layout.import_note(domain)
     check_import(folder, target, note, replaceable=comics, restart=restart)
+    manifest = read_manifest(layout) if comics and not restart else {}
+    panels = defaultdict(list)
+    for entry in manifest.values():
+        panels[entry["page"]].append(tuple(entry["box"]))
     pages = []
     skipped = []
-    for name, path in splits.image_names(folder).items():
+    names = splits.image_names(folder)
+    bar = tqdm(names.items(), desc="panels", disable=None if find_panels else True)
+    for name, path in bar:
         with counted(skipped):
             height, width = image_size(path)
-            frame = dcm_frame(layout, name, layout.frame(f"{name}_1"), 1, (0, 0, width, height))
+            boxes, source = [(0, 0, width, height)], layout.frame(f"{name}_1")
+            if find_panels:
+                boxes, source = panels.get(name) or find_panels(path), path.resolve()
+            frames = [dcm_frame(layout, name, source, k, box) for k, box in enumerate(boxes, 1)]
             if not comics:
-                frame = frame._replace(image=target / f"{name}.jpg")
-            pages.append(PageCrops(name, path, [frame]))
-    manifest = read_manifest(layout) if comics and not restart else {}
+                frames = [frame._replace(image=target / f"{name}.jpg") for frame in frames]
+            pages.append(PageCrops(name, path, frames))
     if restart and not comics:  # lists and depth are those of the photographs that go
         shutil.rmtree(layout.photograph_depth, ignore_errors=True)
         for part in splits.PHOTOGRAPH_SHARES:

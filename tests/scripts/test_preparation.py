@@ -553,6 +553,33 @@ def test_import_comics(layout, tmp_path):
     )
 
 
+def test_import_pages_cut_into_their_panels(layout, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("found", "given", "wrong"):
+        page = np.full((600, 400, 3), 255, np.uint8)
+        for y1, y2 in ((20, 290), (310, 580)):
+            page[y1:y2, 20:380] = 30
+            page[y1 + 4 : y2 - 4, 24:376] = 60 + rng.integers(0, 60, (y2 - y1 - 8, 352, 3))
+        write_image(tmp_path / "pages" / f"{name}.png", page)
+    (tmp_path / "pages" / "given.txt").write_text("8 100 100 300 250\n")
+    (tmp_path / "pages" / "wrong.txt").write_text("1 5 5 50 50\n")
+    options = ("--import_domain", tmp_path / "pages", "--as", "comics", "--split-pages")
+    said = prepare(layout, *options)
+    assert "wrong.txt" in said and "mend or remove it" in said
+    found = {name: entry["box"] for name, entry in read_manifest(layout).items()}
+    assert list(found) == ["found_1", "found_2", "given_1"]
+    assert found["given_1"] == [100, 100, 300, 250]
+    for number, y1, y2 in (("1", 20, 290), ("2", 310, 580)):
+        box = found[f"found_{number}"]
+        assert np.abs(np.subtract(box, (20, y1, 380, y2))).max() < 12
+        height, width, _ = read_image(layout.frame(f"found_{number}")).shape
+        assert (width, height) == (box[2] - box[0], box[3] - box[1])
+    written = {name: layout.frame(name).stat().st_mtime_ns for name in found}
+    assert "mend or remove it" in prepare(layout, *options)
+    assert {name: layout.frame(name).stat().st_mtime_ns for name in found} == written
+    assert "belongs to" in prepare(layout, *options[:3], "natural", options[-1], code=2)
+
+
 def test_import_photographs(layout, tmp_path):
     for i in range(10):
         picture(tmp_path / "holiday" / f"{i}.png", seed=i)
