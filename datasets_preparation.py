@@ -1,5 +1,5 @@
-"""Prepares the datasets: pages to frames, text masks, hand-made depth orderings, the teacher's
-depth of photographs."""
+"""Prepares the datasets: pages to frames, text masks, depth orderings, the teacher's depth of
+photographs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +16,12 @@ from comics_depth.cli import (
 )
 from comics_depth.data.annotations import SVG_CLASSES, Box, read_boxes
 from comics_depth.data.cropping import crop_frames, generate_text_masks, import_domain
+from comics_depth.data.peppercarrot import import_peppercarrot
 from comics_depth.images import read_image
 from comics_depth.paths import SPLITS, Layout, read_names
 from comics_depth.synthetic.world import write_world
 from common.errors import UserError
-from common.files import lock
+from common.files import lines_of, lock
 
 EXAMPLES = """\
   python datasets_preparation.py --crop_frames --generate_text_masks  pages -> frames, masks, splits
@@ -29,6 +30,7 @@ EXAMPLES = """\
   python datasets_preparation.py --generate_evaluation --split train --most-uncertain 50
   python datasets_preparation.py --synthesize --preset demo           draw a synthetic world
   python datasets_preparation.py --import_domain ~/manga --as comics --split-pages
+  python datasets_preparation.py --import_peppercarrot ~/peppercarrot --data-root data/real
 Run the same command again to go on where it stopped."""
 ACTIONS = {
     "synthesize": "draw the synthetic world in the formats of the datasets",
@@ -61,6 +63,21 @@ def main() -> None:
         action="store_true",
         help="--import_domain --as comics brings pages: each is cut into its panels, of the boxes"
         " in <page>.txt beside it, else as a small network finds them",
+    )
+    add(
+        "--import_peppercarrot",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="the pages of data/peppercarrot out of folders of Pepper&Carrot: translation"
+        " repositories (art and SVG), pages of the web site (with and without text), fonts",
+    )
+    add(
+        "--photograph-list",
+        type=Path,
+        metavar="FILE",
+        help="--coco17_depth takes the photographs named there, the first word of each line, such"
+        " as data/coco_free_photographs.tsv (default: all that are there)",
     )
     add(
         "--mask-classes",
@@ -127,6 +144,19 @@ def main() -> None:
             reads=[args.import_domain],
             writes=[layout.photographs if args.domain == "natural" else layout.frames],
         ),
+        "import_peppercarrot": Step(
+            lambda: import_peppercarrot(
+                layout, args.import_peppercarrot, workers=args.workers, restart=args.restart
+            ),
+            reads=args.import_peppercarrot or [],
+            writes=[
+                layout.dcm,
+                layout.ebdtheque,
+                layout.page_masks,
+                layout.text_free_pages,
+                layout.orderings,
+            ],
+        ),
         "crop_frames": Step(
             lambda: crop_frames(layout, **cropping),
             reads=[layout.dcm_images, layout.dcm_boxes],
@@ -143,6 +173,7 @@ def main() -> None:
                 layout,
                 model_source(args, "teacher")._replace(weights=args.depth_weights),
                 averaged=bool(args.averaged),
+                names=listed_photographs(args.photograph_list),
                 **making,
             ),
             reads=[layout.photographs],
@@ -183,6 +214,13 @@ def panel_finder() -> Callable[[Path], list[Box]]:
         return read_page(image, network).boxes
 
     return find_panels
+
+
+def listed_photographs(path: Path | None) -> list[str] | None:
+    """The first word of each line that does not begin with `#`; None without a list."""
+    if path is None:
+        return None
+    return [line.split()[0] for _, line in lines_of(path) if not line.startswith("#")]
 
 
 def coco17_depth(*args, **options) -> None:

@@ -12,6 +12,8 @@ from common.errors import UserError
 from common.files import lines_of, read_json
 
 SPLITS = ("train", "validation", "test")
+# boxes, lists, orderings and authors of Pepper&Carrot; its pictures come with an import
+PEPPERCARROT = Path(__file__).parents[1] / "data/peppercarrot"
 APPROACHES = ("natural2comics", "depth_estimator", "baseline", "comics2textareas")
 
 
@@ -60,6 +62,7 @@ class Layout:
     # Datasets as downloaded
     dcm = Place("dcm_dataset.git")
     dcm_images = Place("dcm_dataset.git/images")
+    dcm_image = each("dcm_dataset.git/images/{}.jpg")
     dcm_boxes = Place("dcm_dataset.git/groundtruth")
     ebdtheque = Place("eBDtheque_database_v3")
     ebdtheque_pages = Place("eBDtheque_database_v3/Pages")
@@ -68,6 +71,12 @@ class Layout:
     import_note = each(
         "import_{}.json"
     )  # {folder}: where an imported domain (comics or natural) came from
+
+    # Pages as Pepper&Carrot has them: lettering of whole pages (white), and pages without it
+    page_masks = Place("text_masks")
+    page_mask = each("text_masks/{}.png")
+    text_free_pages = Place("text_free")
+    text_free_page = each("text_free/{}.jpg")
 
     # Photographs: the teacher's inverse depth, and who it is: {name, sha256}; lists of names
     # (train, validation)

@@ -17,6 +17,15 @@ from common.files import lines_of
 FRAME_CLASS = 8
 SVG_CLASSES = ("Page", "Panel", "Balloon", "Line", "TextArea", "Character", "linkSBSC")
 Box = tuple[int, int, int, int]
+_SVG = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
+ version="1.1" {size}>
+  <title>{name}</title>
+  <svg class="Page">
+    <image x="0" y="0" {size} xlink:href="../Pages/{name}.jpg"/>
+  </svg>
+{groups}</svg>
+"""
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
@@ -74,13 +83,7 @@ def read_svg(path: Path, root: Path) -> SvgPage:
     The file is not trusted: network and entities are off, and the image must lie inside `root` (the
     eBDtheque folder). Raises UserError naming the file (and the line, where there is one) if it
     cannot be read."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        tree = etree.parse(path, parser)
-    except (OSError, etree.XMLSyntaxError) as error:
-        raise UserError(f"{path}: not readable as SVG ({error})") from error
-    if tree.docinfo.internalDTD is not None and any(tree.docinfo.internalDTD.iterentities()):
-        raise UserError(f"{path}: declares XML entities, which are refused; write them out")
+    tree = svg_tree(path)
     image = next(tree.iter("{*}image"), None)
     if image is None:
         raise UserError(f'{path}: expected an <image xlink:href="../Pages/...">, found none')
@@ -99,6 +102,31 @@ def read_svg(path: Path, root: Path) -> SvgPage:
     sides = [_NUMBER.match(image.get(side, "").strip()) for side in ("height", "width")]
     size = tuple(float(side[0]) for side in sides if side and float(side[0]) > 0)
     return SvgPage(size if len(size) == 2 else None, _inside(path, image, root), polygons, skipped)
+
+
+def svg_tree(path: Path) -> etree._ElementTree:
+    """The parsed file; network and entities are off. Raises UserError if it cannot be read."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        tree = etree.parse(path, parser)
+    except (OSError, etree.XMLSyntaxError) as error:
+        raise UserError(f"{path}: not readable as SVG ({error})") from error
+    if tree.docinfo.internalDTD is not None and any(tree.docinfo.internalDTD.iterentities()):
+        raise UserError(f"{path}: declares XML entities, which are refused; write them out")
+    return tree
+
+
+def svg_page(name: str, size: tuple[int, int], polygons: dict[str, list[np.ndarray]]) -> str:
+    """eBDtheque's nested SVG of a page of (height, width): polygons (corners, 2) by class."""
+    groups = ""
+    for group, shapes in polygons.items():
+        groups += f'  <svg class="{group}">\n'
+        for n, polygon in enumerate(shapes, 1):
+            closed = np.round([*polygon, polygon[0]]).astype(int)
+            points = " ".join(f"{x},{y}" for x, y in closed)
+            groups += f'    <polygon id="{name}_{group.lower()}{n}" points="{points}"/>\n'
+        groups += "  </svg>\n"
+    return _SVG.format(name=name, groups=groups, size=f'width="{size[1]}" height="{size[0]}"')
 
 
 def _corners(points: str, where: str) -> np.ndarray:

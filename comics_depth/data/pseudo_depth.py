@@ -21,14 +21,24 @@ from models.depth_model import AveragedDepth, depth_model
 
 
 def write_pseudo_depth(
-    layout: Layout, teacher: ModelSource, *, averaged: bool, seed: int, restart: bool
+    layout: Layout,
+    teacher: ModelSource,
+    *,
+    averaged: bool,
+    names: list[str] | None = None,
+    seed: int,
+    restart: bool,
 ) -> None:
-    """Writes the teacher's inverse depth of every photograph, in 16 bit with scale and offset, and
-    the photographs' split. Raises UserError if depth of another teacher lies there already, or if
-    no photograph can be read."""
+    """Writes the teacher's inverse depth of every photograph (or of those of `names`), in 16 bit
+    with scale and offset, and the photographs' split. Raises UserError if depth of another teacher
+    lies there already, if a name has no photograph, or if no photograph can be read."""
     made_by = teacher_note(teacher, averaged)
     check_teacher(layout, made_by, restart)
     images = splits.image_names(layout.photographs)
+    if names is not None:
+        if absent := [name for name in names if name not in images]:
+            raise UserError(f"{layout.photographs}: {len(absent)} missing: {', '.join(absent)}")
+        images = {name: images[name] for name in names}
     skipped = []
     sizes = splits.readable(images, skipped)
     maps = {} if restart else {name: layout.photograph_depth_map(name) for name in sizes}

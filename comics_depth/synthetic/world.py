@@ -7,27 +7,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from comics_depth.data.annotations import svg_page
 from comics_depth.data.depth_files import write_depth
 from comics_depth.data.orderings import write_ordering
 from comics_depth.images import write_image
 from comics_depth.parallel import parallel_map
 from comics_depth.paths import SPLITS, Layout
 from comics_depth.synthetic.kinds import KINDS
-from comics_depth.synthetic.pages import DrawnPage, comics_page
+from comics_depth.synthetic.pages import comics_page
 from comics_depth.synthetic.photographs import photograph
 from common.errors import UserError
 from common.files import read_json, write_json, write_text
 
 VERSION = 2
-SVG = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
- version="1.1" {size}>
-  <title>{name}</title>
-  <svg class="Page">
-    <image x="0" y="0" {size} xlink:href="../Pages/{name}.jpg"/>
-  </svg>
-{groups}</svg>
-"""
 
 
 def write_world(
@@ -104,7 +96,10 @@ def _write_page(job: tuple[Layout, int, int, str]) -> int:
     write_image(layout.dcm_images / f"{name}.jpg", page.image, quality=92)
     if number % 2 == 0:
         write_image(layout.ebdtheque_pages / f"{name}.jpg", page.image, quality=92)
-        write_text(layout.ebdtheque_svg / f"{name}.svg", _svg(name, page))
+        write_text(
+            layout.ebdtheque_svg / f"{name}.svg",
+            svg_page(name, page.image.shape[:2], page.polygons),
+        )
     rows = [(8, *box) for box in page.boxes]
     rows += [(1, *polygon[0], *polygon[2]) for polygon in page.polygons["Character"]]
     lines = [" ".join(map(str, row)) + "\n" for row in rows]
@@ -113,20 +108,6 @@ def _write_page(job: tuple[Layout, int, int, str]) -> int:
         write_depth(layout.frame_truth / f"{name}_{k}.png", depth)
         write_ordering(layout.ordering(f"{name}_{k}"), points)
     return len(page.boxes)
-
-
-def _svg(name: str, page: DrawnPage) -> str:
-    """eBDtheque's nested SVG of a page."""
-    height, width, _ = page.image.shape
-    groups = ""
-    for group, polygons in page.polygons.items():
-        groups += f'  <svg class="{group}">\n'
-        for n, polygon in enumerate(polygons, 1):
-            closed = np.round([*polygon, polygon[0]]).astype(int)
-            points = " ".join(f"{x},{y}" for x, y in closed)
-            groups += f'    <polygon id="{name}_{group.lower()}{n}" points="{points}"/>\n'
-        groups += "  </svg>\n"
-    return SVG.format(name=name, groups=groups, size=f'width="{width}" height="{height}"')
 
 
 def _write_photograph(job: tuple[Layout, int, int]) -> None:

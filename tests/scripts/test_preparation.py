@@ -506,6 +506,14 @@ def test_depth_of_photographs(layout, tmp_path, monkeypatch, capsys):
     assert before == {i: layout.photograph_depth_map(i).stat().st_mtime_ns for i in "013"}
     assert layout.photograph_depth_map("2").exists()
 
+    chosen = tmp_path / "chosen.tsv"
+    chosen.write_text("# name\tlicence\n3\tfree\n1\tfree\n")
+    listed = ("-cd", "--teacher", ramp, "--photograph-list", chosen)
+    said = prepare_here(layout, monkeypatch, capsys, *listed)
+    assert "train 1, validation 1 photographs" in said
+    chosen.write_text("3\nlost\n")
+    assert "1 missing: lost" in prepare(layout, *listed, code=2)
+
     other = teacher(tmp_path / "other.ts", -1.0)
     assert "teachers are not mixed" in prepare(layout, "-cd", "--teacher", other, code=2)
     assert json.loads(layout.photograph_teacher.read_text())["name"] == str(ramp)
