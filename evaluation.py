@@ -1,12 +1,25 @@
-"""Scores depth against depth orderings: one prediction set, the whole table, anybody's depth maps,
-or any depth models; or compares the orderings of two annotators."""
+"""Scores depth against depth orderings or pairs: one prediction set, the whole table, anybody's
+depth maps, or any depth models; compares two rows, or the orderings of two annotators."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from comics_depth.cli import apply_preset, command_line, run_main, values, with_full_commands
 from comics_depth.evaluation.agreement import agreed_frames, agreement, agreement_text
-from comics_depth.evaluation.metrics import PROTOCOLS
+from comics_depth.evaluation.metrics import KINDS, PROTOCOLS
+from comics_depth.evaluation.pairs import read_pairs
+from comics_depth.evaluation.published import (
+    Published,
+    board_counts,
+    board_frames,
+    counts_of,
+    orderings_hash,
+    publish,
+    read_published,
+    record,
+    verify,
+)
 from comics_depth.evaluation.report import write_report
 from comics_depth.evaluation.scoring import (
     complete_maps,
@@ -16,9 +29,16 @@ from comics_depth.evaluation.scoring import (
     score,
     scores_document,
 )
-from comics_depth.evaluation.sets import ROWS, model_sets, named_models, stage_sets
+from comics_depth.evaluation.sets import (
+    ROWS,
+    PredictionSet,
+    compared_sets,
+    model_sets,
+    named_models,
+    stage_sets,
+)
 from comics_depth.evaluation.table import CAPTION, markdown
-from comics_depth.paths import SPLITS, Layout
+from comics_depth.paths import LEADERBOARD, SPLITS, Layout
 from common.errors import UserError
 from common.files import write_json
 
@@ -27,6 +47,10 @@ EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
   python evaluation.py predictions my_depth_maps --orderings my_orderings --json scores.json
   python evaluation.py models default MiDaS theirs=their_torchscript.pt --split test
   python evaluation.py models hf:depth-anything/Depth-Anything-V2-Small-hf depth_estimator_simple
+  python evaluation.py leaderboard default default-comics --preset open --data-root data/real
+  python evaluation.py compare default-comics default
+  python evaluation.py predictions my_depth_maps --pairs DA-2K/annotations.json
+  python evaluation.py verify default-comics --preset open --data-root data/real
   python evaluation.py agreement anna bert
   python evaluation.py all --preset demo --orderings anna bert --agreed"""
 
@@ -34,38 +58,57 @@ EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
 def main() -> None:
     args = apply_preset(command_parser().parse_args())
     layout, protocol = args.layout, args.protocol
-    models = named_models(args.words) if args.approach == "models" else {}
+    with_models = args.approach in ("models", "leaderboard")
+    models = named_models(args.words) if with_models else {}
     if models:
         sets, baseline = model_sets(layout, models, args.baseline)
     elif args.baseline or args.averaged or args.floats or args.restart:
         raise UserError("--baseline, --averaged, --floats and --restart are options of `models`")
     elif args.approach == "agreement":
         return compare_annotators(layout, args.words, args.split, args.json, args.dry_run)
+    elif args.approach == "compare":
+        sets, baseline = compared_sets(layout, args.words)
+    elif args.approach == "verify":
+        sets, baseline = [], PredictionSet("published rows", args.report or LEADERBOARD, "")
     else:
         sets, baseline = stage_sets(layout, args.approach, args.words, args.tag)
     annotators = args.orderings or [str(layout.orderings)]
     folders = [orderings_folder(layout, annotator) for annotator in annotators]
     if args.agreed and len(folders) < 2:
         raise UserError("--agreed needs --orderings of two annotators or more")
+    if args.pairs and (args.approach not in ("predictions", "compare") or args.report):
+        raise UserError("--pairs goes with `predictions` and `compare`, without --report")
     own_folder = any(Path(word) in folders for word in args.orderings or [])
-    splits = chosen_splits(args.split, own_folder, protocol)
+    splits = None if args.pairs else chosen_splits(args.split, own_folder, protocol)
     report = args.report
     if report is None and args.approach in ("all", "models"):
         report = layout.results / ("models" if models else "")
     if args.dry_run:
-        where = f"{' and '.join(map(str, folders))} ({' and '.join(splits or ['all'])})"
+        where = (
+            args.pairs or f"{' and '.join(map(str, folders))} ({' and '.join(splits or ['all'])})"
+        )
         print(f"would score, {protocol} protocol, the orderings in {where}:")
         for one in sets:
             missing = "" if one.folder.is_dir() else " (missing)"
             model = f", predicted by {models[one.name]}" if one.name in models else ""
             print(f"  {one.name} from {one.folder}{missing}{model}")
         print(f"compared to {baseline.name}")
-        for path in filter(None, (args.json, report and report / "report.html")):
+        board = LEADERBOARD.with_suffix(".md") if args.approach == "leaderboard" else None
+        for path in filter(None, (args.json, report and report / "report.html", board)):
             print(f"would write {path}")
         return
+    if args.approach == "verify":
+        return verify_rows(layout, baseline.folder, args.words, folders, splits)
 
-    frames = ordered_frames(layout, folders, splits, protocol)
+    kinds = tuple(KINDS)
     caption = CAPTION.format(baseline=baseline.name, protocol=protocol)
+    if args.pairs:
+        frames, kinds, note = read_pairs(args.pairs, args.nearest)
+        caption += note
+    elif all(one.folder == LEADERBOARD for one in sets):
+        frames = board_frames(sets[0].name, splits)
+    else:
+        frames = ordered_frames(layout, folders, splits, protocol)
     if args.orderings:
         caption += f" Orderings: {', '.join(annotators)}"
         caption += "; only pairs in the same order for all of them." if args.agreed else "."
@@ -81,30 +124,72 @@ def main() -> None:
             raise UserError(f"--baseline {baseline.name} gave no depth; see above")
         sets = [one for one in sets if one.name not in failed]
         caption += networks.about_models(models, failed)
-    maps = complete_maps(layout, sets, baseline, frames, args.allow_missing)
-    counts = {one: count_set(one, frames, paths, protocol) for one, paths in maps.items()}
-    rows = score(sets, counts, baseline, frames, protocol, all_together=splits is None)
+    counts = {one: board_counts(one.name, frames) for one in sets if one.folder == LEADERBOARD}
+    maps = {}
+    if wanted := [one for one in sets if one not in counts]:
+        other = baseline if baseline not in counts else wanted[0]
+        maps = complete_maps(layout, wanted, other, frames, args.allow_missing)
+    counts |= {one: count_set(one, frames, paths, protocol) for one, paths in maps.items()}
+    rows = score(sets, counts, baseline, frames, protocol, splits is None, kinds)
     if models:  # best first
         rows.sort(key=lambda row: -(row.scores["inter_objects"]["mean"] or 0))
         rows.sort(key=lambda row: ("all", *SPLITS).index(row.split))
     print(markdown(rows, caption), end="")
-    if baseline not in counts:
+    if baseline not in counts and not args.pairs:
         remedy = with_full_commands(baseline.remedy)
         print(f"\nNot compared to {baseline.name}: predictions are missing. {remedy}")
     if args.json:
-        document = scores_document(sets, counts, baseline, rows, protocol)
+        document = scores_document(sets, counts, baseline, rows, protocol, kinds)
         write_json(args.json, document)
         print(f"\nwrote {args.json}")
+    if not report and args.approach != "leaderboard":
+        return
+    how = {"protocol": protocol, "averaged": bool(args.averaged), "splits": splits}
+    records = {
+        "protocol": protocol,
+        "baseline": baseline.name,
+        "orderings": orderings_hash(frames),
+        "rows": {one.name: record(layout, one, maps[one], how) for one in sets if one in maps},
+    }
     if report:
         write_report(report, rows, caption, protocol, frames, maps, layout.frame)
+        write_json(report / "records.json", records)
+    if args.approach == "leaderboard":
+        for row, own in records["rows"].items():
+            own |= networks.about_model(models.get(row, row))
+        print(f"\nwrote {publish(LEADERBOARD, Published(rows, records))}")
+
+
+def verify_rows(
+    layout: Layout, folder: Path, rows: list[str], orderings: list[Path], splits: Sequence[str]
+) -> None:
+    """Counts published rows (none: all) anew from their predictions. Raises UserError if one is
+    not what its predictions give."""
+    published = read_published(folder)
+    frames = ordered_frames(layout, orderings, splits, published.records["protocol"])
+    failed = []
+    for row in rows or published.records["rows"]:
+        counts_of(published, row)
+        name = published.records["rows"][row]["predictions"]
+        one = PredictionSet(row, layout.predictions(name), f"Predict it: {name}")
+        maps = complete_maps(layout, [one], one, frames, allow_missing=False)[one]
+        faults = verify(published, row, frames, maps)
+        failed += [row] if faults else []
+        print(f"{row}: {'; '.join(faults) or f'the published row, {len(frames)} frames'}")
+    if failed:
+        raise UserError(f"not the published rows of {folder}: {', '.join(failed)}")
 
 
 def command_parser() -> argparse.ArgumentParser:
     parser = command_line(__doc__, EXAMPLES, "tag", "averaged", "floats", "restart")
     add = parser.add_argument
-    approaches = (*ROWS, "all", "predictions", "models", "agreement")
+    others = ("all", "predictions", "models", "leaderboard", "compare", "verify", "agreement")
     add(
-        "approach", choices=approaches, help="what is scored; agreement: how alike two people order"
+        "approach",
+        choices=(*ROWS, *others),
+        help="what is scored; leaderboard: models, whose rows go into docs/leaderboard.md; compare:"
+        " two rows, in pairs; verify: do the predictions give the published row; agreement: how"
+        " alike two people order",
     )
     add(
         "words",
@@ -113,7 +198,8 @@ def command_parser() -> argparse.ArgumentParser:
         help="; ".join(f"{name}: {', '.join(ROWS[name][1])}" for name in ROWS)
         + "; all: nothing; predictions: FOLDER of <frame>.png (8 or 16 bit) or .npy (preferred),"
         " larger = nearer; models: names, runs, checkpoints, TorchScript files, hf:<repo id or"
-        " folder>, each also as ROW=MODEL; agreement: two annotators or FOLDERs. The points of"
+        " folder>, each also as ROW=MODEL; compare: two rows of the leaderboard, prediction sets or"
+        " FOLDERs; verify: rows (none: all); agreement: two annotators or FOLDERs. The points of"
         " two people are one where each is the other's nearest and they are no farther apart than"
         " 2 %% of the longer side of the box around all points of the two",
     )
@@ -146,13 +232,27 @@ def command_parser() -> argparse.ArgumentParser:
         help="original: the scorer of 2020 with its faults, for old numbers, without --split on"
         " validation (default: corrected)",
     )
+    add(
+        "--pairs",
+        type=Path,
+        metavar="FILE",
+        help="predictions, compare: score pairs of DA-2K (annotations.json) or AI4VA instead of"
+        " orderings; a depth map has the path of its image, without `images/`",
+    )
+    add(
+        "--nearest",
+        choices=("smallest", "largest"),
+        default="smallest",
+        help="the end of AI4VA's Interdepth and Intradepth that is near (default: smallest)",
+    )
     add("--json", type=Path, help="also write the scores to this file")
     add(
         "--report",
         type=Path,
         metavar="FOLDER",
         help="also write tables, figure and a page to open in a browser there (all, models: always,"
-        " default <runs root>/evaluation, .../evaluation/models)",
+        " default <runs root>/evaluation, .../evaluation/models); verify: whose rows (default:"
+        " docs/leaderboard)",
     )
     add("--allow-missing", action="store_true", help="all: leave out rows without predictions")
     parser.set_defaults(averaged=False)  # in presets it is about the teacher's depth

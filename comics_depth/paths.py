@@ -14,6 +14,7 @@ from common.files import lines_of, read_json
 SPLITS = ("train", "validation", "test")
 # boxes, lists, orderings and authors of Pepper&Carrot; its pictures come with an import
 PEPPERCARROT = Path(__file__).parents[1] / "data/peppercarrot"
+LEADERBOARD = Path(__file__).parents[1] / "docs/leaderboard"
 APPROACHES = ("natural2comics", "depth_estimator", "baseline", "comics2textareas")
 
 

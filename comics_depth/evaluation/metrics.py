@@ -1,6 +1,6 @@
 """Scores of inverse depth against depth orderings: pure functions on arrays and points."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,13 @@ def count_pairs(
         (level[:, None] == level) & (intra[:, None] < intra),
     )
     kinds = kinds if counted is None else [kind & counted for kind in kinds]
-    outcomes = (depth[:, None] > depth, depth[:, None] < depth, depth[:, None] == depth)
+    return count_outcomes(kinds, depth[:, None], depth)
+
+
+def count_outcomes(kinds: Iterable[np.ndarray], near: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """Of the pairs of each kind (bool arrays), how many have near > far, near < far, near = far:
+    int (kinds, 3)."""
+    outcomes = (near > far, near < far, near == far)
     return np.array([[np.count_nonzero(kind & outcome) for outcome in outcomes] for kind in kinds])
 
 
@@ -149,15 +155,18 @@ def compare(
 
 
 def summarise(
-    counts: np.ndarray, baseline: np.ndarray | None = None, protocol: str = "corrected"
+    counts: np.ndarray,
+    baseline: np.ndarray | None = None,
+    protocol: str = "corrected",
+    kinds: Iterable[str] = tuple(KINDS),
 ) -> dict[str, dict]:
-    """For each of KINDS what `share_right` gives, `ties`, and `compared` (see `compare`; None
-    without a baseline). `counts` and `baseline` are (images, 4, 3) of the same images.
+    """For each kind of pairs what `share_right` gives, `ties`, and `compared` (see `compare`; None
+    without a baseline). `counts` and `baseline` are (images, kinds, 3) of the same images.
 
     The protocols differ in `ratio` and `decibel` alone. Where the scorer of 2020 stopped at the
     logarithm of 0 (an image where the model has no right pair), `decibel` is None."""
     summary = {}
-    for at, kind in enumerate(KINDS):
+    for at, kind in enumerate(kinds):
         kept = counts[:, at].any(axis=1)
         compared = None
         if baseline is not None:

@@ -1,6 +1,7 @@
 """Prediction sets of any depth models: their depth, their licences, and why some gave none."""
 
 import functools
+from pathlib import Path
 
 import numpy as np
 
@@ -63,6 +64,14 @@ def _lazily(source: str, averaged: bool) -> Predictor:
         return loaded()(image)
 
     return predict
+
+
+def about_model(model: str) -> dict[str, str]:
+    """Name (of a file without its folder) and licence of a model or rule, for a record."""
+    if model in REFERENCES:
+        return {"model": "rule", "licence": "MIT"}
+    name = Path(model).name if Path(model).is_file() else model
+    return {"model": name, "licence": licence(model)}
 
 
 def about_models(models: dict[str, str], failed: dict[str, str]) -> str:

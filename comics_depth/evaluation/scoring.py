@@ -1,7 +1,7 @@
 """Which frames have an ordering, whose maps of them are there, and how many pairs these order
 right: no network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 from comics_depth.cli import with_full_commands
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.orderings import Point, read_ordering
-from comics_depth.evaluation.metrics import count_pairs, eight_bit, summarise
+from comics_depth.evaluation.metrics import KINDS, count_pairs, eight_bit, summarise
 from comics_depth.evaluation.sets import PredictionSet
 from comics_depth.evaluation.table import Row
 from comics_depth.paths import SPLITS, Layout, find_named, names_of, read_manifest, read_names
@@ -126,7 +126,7 @@ def count_set(
     maps: Sequence[Path],
     protocol: str,
 ) -> np.ndarray:
-    """Right, wrong and tied pairs of every frame, (frames, 4, 3). Raises UserError for a map of
+    """Right, wrong and tied pairs of every frame, (frames, kinds, 3). Raises UserError for a map of
     another size."""
     counts = []
     for frame, path in zip(frames, maps, strict=True):
@@ -148,9 +148,11 @@ def score(
     frames: Sequence[OrderedFrame],
     protocol: str,
     all_together: bool,
+    kinds: Iterable[str] = tuple(KINDS),
 ) -> list[Row]:
     """Rows of the table, of each wanted set that has counts: of all frames first if `all_together`,
-    then of each split. Without counts of the baseline nothing is compared."""
+    then of each split; `kinds` names those of the counts. Without counts of the baseline nothing is
+    compared."""
     sections = {"all": list(range(len(frames)))} if all_together else {}
     for split in SPLITS:
         sections[split] = [at for at, frame in enumerate(frames) if frame.split == split]
@@ -160,7 +162,7 @@ def score(
             if at and predictions in counts:
                 own = counts[predictions][at]
                 compared_to = counts[baseline][at] if baseline in counts else None
-                scores = summarise(own, compared_to, protocol)
+                scores = summarise(own, compared_to, protocol, kinds)
                 names = [frames[index].name for index in at]
                 rows.append(Row(predictions.name, section, scores, own, names))
     return rows
@@ -172,6 +174,7 @@ def scores_document(
     baseline: PredictionSet,
     rows: Sequence[Row],
     protocol: str,
+    kinds: Iterable[str] = tuple(KINDS),
 ) -> dict[str, Any]:
     """The scores for JSON: of one set over all frames and of each split, of several {row: {split:
     scores}}."""
@@ -180,6 +183,6 @@ def scores_document(
         for row in rows:
             by_row.setdefault(row.name, {})[row.split] = row.scores
         return {"protocol": protocol, "rows": by_row}
-    whole = summarise(counts[wanted[0]], counts.get(baseline), protocol)
+    whole = summarise(counts[wanted[0]], counts.get(baseline), protocol, kinds)
     splits = {row.split: row.scores for row in rows}
     return {"protocol": protocol, "run": wanted[0].name, **whole, "splits": splits}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from comics_depth.evaluation.rules import REFERENCES
-from comics_depth.paths import Layout, run_name
+from comics_depth.paths import LEADERBOARD, Layout, run_name
 from common.errors import UserError
 
 # approach -> the script that predicts, and the rows of the table in their order
@@ -64,6 +64,19 @@ def stage_sets(
     needs = {"all": "no further word", "predictions": "the FOLDER of the depth maps"}
     expected = needs.get(approach) or f"one of: {', '.join(ROWS[approach][1])}"
     raise UserError(f"{approach} needs {expected} (found: {' '.join(words) or 'nothing'})")
+
+
+def compared_sets(layout: Layout, words: list[str]) -> tuple[list[PredictionSet], PredictionSet]:
+    """Two sets by folder, by name in the data root, or else rows of the leaderboard; the second is
+    what the first is compared to. Raises UserError unless there are two names."""
+    if len(dict.fromkeys(words)) != 2:
+        raise UserError(f"compare needs two rows or FOLDERs (found: {' '.join(words) or 'none'})")
+    sets = []
+    for word in words:
+        places = (Path(word), layout.predictions(word))
+        folder = next((place for place in places if place.is_dir()), LEADERBOARD)
+        sets.append(PredictionSet(Path(word).name, folder, "Write one map for each frame"))
+    return sets, sets[1]
 
 
 def named_models(words: list[str]) -> dict[str, str]:

@@ -30,7 +30,7 @@ CAPTION = (
 
 class Row(NamedTuple):
     """Scores of one prediction set on one split: `scores` as metrics.summarise gives them, `counts`
-    (images, 4, 3), `frames` the ids of the images in the same order."""
+    (images, kinds, 3), `frames` the ids of the images in the same order."""
 
     name: str
     split: str
@@ -61,23 +61,28 @@ def _difference(compared: dict) -> str:
     return f"{middle} [{low}, {high}] p {shown}"
 
 
+def with_interval(kind: str) -> bool:
+    """Whether the table shows the interval of a kind of pairs."""
+    return kind not in ("against_height", "without_background")
+
+
 def shown_table(rows: list[Row]) -> pd.DataFrame:
     """The table that people read, all cells text; numbers that are not defined are dashes."""
     lines = []
     for row in rows:
-        inter, intra = row.scores["inter_objects"], row.scores["intra_object"]
+        inter, intra = row.scores["inter_objects"], row.scores.get("intra_object", {})
         compared = inter["compared"] or {}
         lines.append(
             {
                 "row": row.name,
                 "split": row.split,
                 **{
-                    title: shown_share(row.scores[kind], row.scores[kind] in (inter, intra))
-                    for kind, title in KINDS.items()
+                    KINDS.get(kind, kind): shown_share(score, with_interval(kind))
+                    for kind, score in row.scores.items()
                 },
                 "dB": number(compared.get("decibel"), "+z.2f"),
                 "difference to baseline": _difference(compared),
-                "ties": f"{inter['ties']} / {intra['ties']}",
+                "ties": f"{inter['ties']} / {intra.get('ties', 0)}",
             }
         )
     return pd.DataFrame(lines)
