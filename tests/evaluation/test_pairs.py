@@ -112,7 +112,7 @@ def test_pairs_are_scored_with_a_column_for_each_scene(da2k, tmp_path, monkeypat
     assert (scores["inter_objects"]["ties"], scores["inter_objects"]["pooled"]) == (1, 1 / 3)
     assert (scores["indoor"]["mean"], scores["non_real"]["mean"]) == (0.5, 0)
     said = run(monkeypatch, capsys, "compare", other, own, "--pairs", da2k)
-    assert "| other | all | 0.250" in said and "+0.000 [-0.500, +0.500]" not in said.split("own")[0]
+    assert "| other | all | 0.250" in said
     run(monkeypatch, capsys, "compare", other, own, "--pairs", da2k, "--json", out)
     rows = json.loads(out.read_text())["rows"]
     assert rows["other"]["all"]["inter_objects"]["compared"]["difference"] == 0

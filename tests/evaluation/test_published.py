@@ -1,4 +1,4 @@
-"""The leaderboard and the records behind its rows, on tiny frames; and the one in the repository."""
+"""The leaderboard and the records behind its rows, on tiny frames; the one in the repository."""
 
 import json
 import sys
@@ -83,7 +83,7 @@ def test_rows_join_the_board_and_can_be_verified(layout, run, tmp_path):
 
     depth = folder / "a_2.png"
     depth.write_bytes((layout.predictions("models_bright") / "a_2.png").read_bytes())
-    with pytest.raises(UserError, match="not the published rows of .*: midas$"):
+    with pytest.raises(UserError, match=r"not the published rows of .*: midas$"):
         run("verify", "midas", "bright")
     with pytest.raises(UserError, match="nothing is neither a folder nor a published row"):
         run("compare", "nothing", "bright")
@@ -112,10 +112,8 @@ def test_the_board_in_the_repository_is_of_our_orderings():
     from its records, and no row is both there and open."""
     board = read_published(LEADERBOARD)
     index = json.loads((PEPPERCARROT / "index.json").read_text(encoding="utf-8"))
-    wanted = {
-        part: {f for f in index if index[f]["split"] == part} for part in ("validation", "test")
-    }
     pages = {"validation": "val", "test": "test"}
+    wanted = {part: {f for f in index if index[f]["split"] == part} for part in pages}
     for row in board.rows:
         assert {*row.frames} == wanted[row.split]
         listed = read_names(PEPPERCARROT / f"{pages[row.split]}.txt")
