@@ -21,37 +21,52 @@ class Block(nn.Sequential):
         return x + super().forward(x)
 
 
-def reference_generator() -> nn.Module:
-    blocks = [Block(*convolution(256, 256, 3), *convolution(256, 256, 3)[:-1]) for _ in range(8)]
+def reference_generator(width: int, blocks: int) -> nn.Module:
+    """width: channels of the first layer."""
+    deep = 4 * width
+    body = [
+        Block(*convolution(deep, deep, 3), *convolution(deep, deep, 3)[:-1]) for _ in range(blocks)
+    ]
     return nn.Sequential(
-        *convolution(3, 64, 7),
-        *convolution(64, 128, 3, 2),
-        *convolution(128, 256, 3, 2),
-        *blocks,
+        *convolution(3, width, 7),
+        *convolution(width, 2 * width, 3, 2),
+        *convolution(2 * width, deep, 3, 2),
+        *body,
         nn.Upsample(scale_factor=2),
-        *convolution(256, 128, 3),
+        *convolution(deep, 2 * width, 3),
         nn.Upsample(scale_factor=2),
-        *convolution(128, 64, 3),
+        *convolution(2 * width, width, 3),
         nn.ReflectionPad2d(3),
-        nn.Conv2d(64, 3, 7),
+        nn.Conv2d(width, 3, 7),
         nn.Sigmoid(),
     )
 
 
-def reference_discriminator() -> nn.Module:
-    layers = [nn.Conv2d(3, 64, 4, 2, 1), nn.LeakyReLU(0.2, True)]
-    for width, stride in ((64, 2), (128, 2), (256, 1)):
+def reference_discriminator(width: int) -> nn.Module:
+    layers = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2, True)]
+    for stride in (2, 2, 1):
         layers += [
             nn.Conv2d(width, 2 * width, 4, stride, 1, bias=False),
             nn.InstanceNorm2d(2 * width),
             nn.LeakyReLU(0.2, True),
         ]
-    return nn.Sequential(*layers, nn.Conv2d(512, 1, 4, 1, 1))
+        width *= 2
+    return nn.Sequential(*layers, nn.Conv2d(width, 1, 4, 1, 1))
 
 
-def reference_cyclegan(natural: torch.Tensor, comics: torch.Tensor, device: str) -> Callable:
-    to_comics, to_natural = (reference_generator().to(device) for _ in range(2))
-    judges = {name: reference_discriminator().to(device) for name in ("natural", "comics")}
+def reference_networks(width: int = 64, blocks: int = 8) -> list[nn.Module]:
+    """The generators to comics and to photographs, the discriminators of photographs and comics."""
+    generators = [reference_generator(width, blocks) for _ in range(2)]
+    return [*generators, *(reference_discriminator(width) for _ in range(2))]
+
+
+def reference_cyclegan(
+    networks: list[nn.Module], natural: torch.Tensor, comics: torch.Tensor
+) -> Callable[[], list[float]]:
+    """A step on this batch; it returns the GAN, cycle and identity loss of the generators and the
+    losses of both discriminators."""
+    to_comics, to_natural, *judging = networks
+    judges = dict(zip(("natural", "comics"), judging, strict=True))
     generators = [*to_comics.parameters(), *to_natural.parameters()]
     optimizers = {name: torch.optim.Adam(net.parameters(), 1e-3) for name, net in judges.items()}
     optimizer = torch.optim.Adam(generators, 1e-3)

@@ -25,7 +25,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import nn
 
-from benchmarks.recipe import reference_cyclegan, reference_fit
+from benchmarks.recipe import reference_cyclegan, reference_fit, reference_networks
 from comics_depth.training.devices import resolved_precision
 from comics_depth.training.loop import TrainingOptions, _Training
 from comics_depth.training.run import Run
@@ -136,7 +136,8 @@ def cyclegan(precision: str, device: str) -> Duel | None:
     batch = {"natural": {"image": natural}, "comics": {"image": comics}}
     objective = CycleGAN({"features": 64, "blocks": 8}, 1e-3, 0.9)
     ours = our_step(objective, batch, precision, device)
-    reference = reference_cyclegan(natural, comics, device)
+    networks = [network.to(device) for network in reference_networks()]
+    reference = reference_cyclegan(networks, natural, comics)
     return Duel(ours, reference, 1 if device == "cpu" else 10)
 
 

@@ -129,6 +129,8 @@ class DepthOrdering(DepthTraining):
             if photographs:
                 terms["translated"] = self._learnt(batch) * photographs / len(frames)
         yield "depth", terms
+
+    def after_step(self, group: str) -> None:
         self.stepped += 1  # the running mean is short at first
         self.update_averages(min(self.average, (self.stepped + 1) / (self.stepped + 20)))
 

@@ -99,13 +99,17 @@ class CycleGAN(Objective):
         }
         for discriminator in discriminators.values():
             discriminator.requires_grad_(False)
-        fake = {"comics": to_comics(natural), "natural": to_natural(comics)}
+        # what is to change and what is to stay in one pass: a generator has no batch statistics
+        both = torch.cat([natural, comics])
+        counts = [len(natural), len(comics)]
+        fake_comics, same_comics = to_comics(both).split(counts)
+        same_natural, fake_natural = to_natural(both).split(counts)
+        fake = {"comics": fake_comics, "natural": fake_natural}
         inputs = {"comics": fake["comics"], "natural": self.view(fake["natural"])}
         cycle = functional.l1_loss(to_natural(fake["comics"]), natural)
         cycle = cycle + functional.l1_loss(to_comics(fake["natural"]), comics)
-        identity = functional.l1_loss(to_comics(comics), comics) + functional.l1_loss(
-            to_natural(natural), natural
-        )
+        identity = functional.l1_loss(same_comics, comics)
+        identity = identity + functional.l1_loss(same_natural, natural)
         gan = sum(lsgan(discriminators[domain](inputs[domain]), True) for domain in discriminators)
         weight = self.weights
         losses = {
@@ -118,7 +122,6 @@ class CycleGAN(Objective):
             smooth = smooth + edge_aware_smoothness(fake["natural"], comics)
             losses["smooth"] = weight["smooth"] * smooth / 2
         yield "generators", losses
-        self.update_averages()  # the loop comes back here when it has stepped
         with torch.no_grad():
             real = {"comics": comics, "natural": self.view(natural)}
         for domain, discriminator in discriminators.items():
@@ -220,7 +223,6 @@ class AddText(Objective):
             "identity": self.identity * functional.l1_loss(again, comics),
         }
         yield "generator", losses
-        self.update_averages()
         discriminator.requires_grad_(True)
         yield (
             "discriminator",

@@ -24,7 +24,8 @@ class Objective:
     """What a variant optimises: networks that learn, networks that are only used, and one Adam for
     each named group of the former. It knows nothing of epochs, devices or files. A subclass adds
     `steps(batch)`, which yields (optimiser name, named loss terms) in the order in which they are
-    to be stepped."""
+    to be stepped. The loop calls `after_step` before it goes on; with gradients accumulated over
+    parts of a batch, it does so once for all parts."""
 
     def __init__(
         self,
@@ -48,16 +49,22 @@ class Objective:
         self.networks = nn.ModuleDict(networks)
         self.frozen = nn.ModuleDict(frozen or {}).eval().requires_grad_(False)
         self.architecture = {name: network.architecture for name, network in networks.items()}
+        self.groups = groups
         self.pools: dict = {}  # name -> gan_objectives.ImagePool
         self.optimizers = {}
         for group, names in groups.items():
             parameters = [p for name in names for p in self.learning(name).parameters()]
             rate = lr * (discriminator_rate if "discriminator" in group else 1)
-            self.optimizers[group] = torch.optim.Adam(parameters, rate, (beta1, 0.999))
+            self.optimizers[group] = torch.optim.Adam(parameters, rate, (beta1, 0.999), fused=True)
 
     def learning(self, name: str) -> nn.Module:
         """The network that the optimisers step, where its average has the name."""
         return self.networks[f"{name}_learning" if name in self.averaged else name]
+
+    def after_step(self, group: str) -> None:
+        """What has to follow when the optimiser of this name has stepped."""
+        if set(self.averaged) & set(self.groups[group]):
+            self.update_averages()
 
     @torch.no_grad()
     def update_averages(self, kept: float | None = None) -> None:
@@ -107,4 +114,3 @@ class PageMaps(Objective):
         right = (1 - truth - predicted).abs().clamp_min(1e-6)
         losses = (-right.log() * weights).sum((0, 2, 3)) / weights.sum((0, 2, 3))
         yield "page", {"panels": losses[0], "text": losses[1]}
-        self.update_averages()

@@ -1,8 +1,12 @@
-"""Processes, device and precision of this command."""
+"""Processes, device and precision of this command; what they exchange; parts of a batch."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import torch
-from accelerate import PartialState
+from accelerate import Accelerator, PartialState
 from accelerate.utils import parse_flag_from_env
+from torch import nn
 
 
 def processes() -> PartialState:
@@ -25,3 +29,48 @@ def resolved_precision(precision: str) -> str:
     if default_device().type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
     return "bf16" if getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16") else "no"
+
+
+def memory_format(networks: nn.Module, device: torch.device) -> torch.memory_format:
+    """channels_last, but contiguous where a CPU has instance norm to compute, which would copy
+    there and back."""
+    normed = any(isinstance(module, nn.InstanceNorm2d) for module in networks.modules())
+    on_cpu = device.type == "cpu"
+    return torch.contiguous_format if normed and on_cpu else torch.channels_last
+
+
+def average_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:
+    """Averages gradients over processes in one message. DistributedDataParallel would do it during
+    the backward pass, but expects one forward per backward and all parameters in it, and a GAN
+    gives neither."""
+    if accelerator.num_processes == 1:
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    together = torch.cat([gradient.flatten() for gradient in gradients])
+    mean = accelerator.reduce(together, "mean")
+    parts = mean.split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def average_buffers(accelerator: Accelerator, networks: nn.Module) -> None:
+    """Running statistics differ between processes; the checkpoint holds their mean."""
+    if accelerator.num_processes > 1:
+        for buffer in networks.buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(accelerator.reduce(buffer, "mean"))
+
+
+def split_batch(batch: Any, count: int) -> list:
+    """A batch, dicts of sequences, in `count` parts along the samples; the last ones may be
+    smaller."""
+    if isinstance(batch, dict):
+        parts = {key: split_batch(value, count) for key, value in batch.items()}
+        return [{key: part[n] for key, part in parts.items()} for n in range(count)]
+    size = -(-len(batch) // count)
+    return [batch[n * size : (n + 1) * size] for n in range(count)]
+
+
+def samples_in(batch: Any) -> int:
+    """Samples of a batch: of its first layer."""
+    return samples_in(next(iter(batch.values()))) if isinstance(batch, dict) else len(batch)

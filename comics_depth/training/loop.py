@@ -18,8 +18,16 @@ from tqdm import tqdm
 
 from comics_depth.data.datasets import set_epoch
 from comics_depth.images import write_image
-from comics_depth.training.devices import processes, resolved_precision
-from comics_depth.training.run import Run, read_metrics
+from comics_depth.training.devices import (
+    average_buffers,
+    average_gradients,
+    memory_format,
+    processes,
+    resolved_precision,
+    samples_in,
+    split_batch,
+)
+from comics_depth.training.run import Run, read_metrics, summary
 from common.errors import UserError
 from models.checkpoints import read_weights, save_checkpoint
 
@@ -34,7 +42,8 @@ class Diverged(UserError):
 class TrainingOptions:
     """How `fit` trains. batch_size: images a step, over all processes together; schedule: constant,
     or linear (the rates fall to zero over the second half); workers: processes that read data, None
-    for a number that suits the device; precision: no, bf16, fp16 or auto."""
+    for a number that suits the device; precision: no, bf16, fp16 or auto; accumulate: parts that
+    every process takes its share of a batch in, for less memory."""
 
     epochs: int
     batch_size: int
@@ -42,9 +51,10 @@ class TrainingOptions:
     schedule: str = "constant"
     workers: int | None = None
     precision: str = "no"
+    accumulate: int = 1
 
     def __post_init__(self) -> None:
-        least = {"epochs": 1, "batch_size": 1, "seed": 0, "workers": 0}
+        least = {"epochs": 1, "batch_size": 1, "accumulate": 1, "seed": 0, "workers": 0}
         for name, smallest in least.items():
             value = getattr(self, name)
             if value is not None and value < smallest:
@@ -121,15 +131,6 @@ def fit(
     return read_metrics(run.folder)
 
 
-def summary(record: dict) -> str:
-    """The record of an epoch in one line."""
-    shown = {name: value for name, value in record.items() if name != "curve"}
-    return "  ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in shown.items()
-    )
-
-
 class _Training:
     """An objective on its device, with prepared optimisers and the rates that they start from."""
 
@@ -153,7 +154,7 @@ class _Training:
                 # timm's function knows timm's layers
                 objective.networks[name] = convert_sync_batchnorm(network)
         for networks in (objective.networks, objective.frozen):
-            networks.to(device, memory_format=torch.channels_last)
+            networks.to(device, memory_format=memory_format(networks, device))
         objective.frozen.eval().requires_grad_(False)
         optimizers = objective.optimizers
         self.optimizers = {k: accelerator.prepare_optimizer(v) for k, v in optimizers.items()}
@@ -172,6 +173,8 @@ class _Training:
         state = read_weights(own) if rank and own.exists() else checkpoint["state"]
         self.objective.load_state(state)
         self.rates = checkpoint["rates"]
+        if self.accelerator.scaler and "scaler" in checkpoint:
+            self.accelerator.scaler.load_state_dict(checkpoint["scaler"])
         return checkpoint["best"]
 
     def loader(self, epoch: int) -> DataLoader:
@@ -197,6 +200,8 @@ class _Training:
         options, accelerator = self.options, self.accelerator
         set_seed(int(np.random.default_rng((options.seed, epoch)).integers(2**31)))
         set_epoch(self.train, epoch)
+        # while all batches have one size; frames of many sizes would be searched for every time
+        torch.backends.cudnn.benchmark = not hasattr(self.train, "collate")
         self.objective.networks.train()
         zero = torch.zeros((), device=accelerator.device)
         totals: dict[str, torch.Tensor] = defaultdict(zero.clone)
@@ -221,48 +226,38 @@ class _Training:
         steps = torch.stack(curve).diff(prepend=zero[None]).cpu().numpy()
         parts = np.array_split(steps, min(20, len(steps)))
         record["curve"] = [float(part.mean()) for part in parts]
-        self.average_buffers()
+        average_buffers(accelerator, self.objective.networks)
+        torch.backends.cudnn.benchmark = False
         return record
 
     def step(self, batch: dict, factor: float) -> list[tuple[str, dict[str, torch.Tensor]]]:
-        """Steps every optimiser that the objective asks for; returns (name, detached terms)."""
+        """Steps every optimiser that the objective asks for, each after the gradients of all parts
+        of the batch; returns (name, detached terms)."""
         done = []
-        requests = self.objective.steps(batch)
+        parts = [p for p in split_batch(batch, self.options.accumulate) if samples_in(p)]
+        shares = [samples_in(part) / samples_in(batch) for part in parts]
+        requests = [self.objective.steps(part) for part in parts]
         while True:
-            with self.accelerator.autocast():
-                request = next(requests, None)
-            if request is None:
-                return done
-            name, losses = request
-            optimizer = self.optimizers[name]
-            optimizer.zero_grad()
-            self.accelerator.backward(sum(losses.values()))
-            self.average_gradients(name)
-            for group in self.objective.optimizers[name].param_groups:
+            terms: dict[str, torch.Tensor] = {}
+            for share, request in zip(shares, requests, strict=True):
+                with self.accelerator.autocast():
+                    asked = next(request, None)
+                if asked is None:
+                    return done
+                name, losses = asked
+                optimizer = self.optimizers[name]
+                if not terms:
+                    optimizer.zero_grad()
+                self.accelerator.backward(share * sum(losses.values()))
+                for term, value in losses.items():
+                    terms[term] = terms.get(term, 0) + share * value.detach()
+            groups = self.objective.optimizers[name].param_groups
+            average_gradients(self.accelerator, (p for group in groups for p in group["params"]))
+            for group in groups:
                 group["lr"] = self.rates[name] * factor
             optimizer.step()
-            done.append((name, {term: value.detach() for term, value in losses.items()}))
-
-    def average_gradients(self, name: str) -> None:
-        """Averages gradients over processes in one message. DistributedDataParallel would do it
-        during the backward pass, but expects one forward per backward and all parameters in it, and
-        a GAN gives neither."""
-        if self.accelerator.num_processes == 1:
-            return
-        groups = self.objective.optimizers[name].param_groups
-        gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
-        together = torch.cat([gradient.flatten() for gradient in gradients])
-        mean = self.accelerator.reduce(together, "mean")
-        parts = mean.split([gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
-
-    def average_buffers(self) -> None:
-        """Running statistics differ between processes; the checkpoint holds their mean."""
-        if self.accelerator.num_processes > 1:
-            for buffer in self.objective.networks.buffers():
-                if buffer.is_floating_point():
-                    buffer.copy_(self.accelerator.reduce(buffer, "mean"))
+            self.objective.after_step(name)
+            done.append((name, terms))
 
     def check_finite(self, epoch: int, record: dict) -> None:
         """Raises Diverged on all processes, before anything of the epoch is written."""
@@ -292,6 +287,8 @@ class _Training:
                 save_checkpoint(run.best, {**weights, **monitored})
             optimizers = {k: v.state_dict() for k, v in objective.optimizers.items()}
             memory = {"rates": self.rates, "best": best, "state": objective.state()}
+            if self.accelerator.scaler:
+                memory["scaler"] = self.accelerator.scaler.state_dict()
             memory |= {"optimizers": optimizers, "epochs": self.options.epochs}
             run.keep_previous()
             save_checkpoint(run.last, {**weights, **memory})

@@ -14,7 +14,7 @@ from common.files import file_hash, lines_of, lock, parse_json, read_json, write
 from models.checkpoints import read_weights
 
 # Options that say where and how fast a run computes, not what: they may differ on resuming.
-FREE_OPTIONS = {"workers", "restart"}
+FREE_OPTIONS = {"workers", "restart", "accumulate"}
 
 
 class RunConfig(TypedDict):
@@ -136,6 +136,15 @@ def read_metrics(folder: Path) -> list[dict]:
     if any(not isinstance(record.get("epoch"), int) for record in records):
         raise UserError(f"{path}: damaged, a line has no epoch; --restart throws the run away")
     return records
+
+
+def summary(record: dict) -> str:
+    """The record of an epoch in one line."""
+    shown = {name: value for name, value in record.items() if name != "curve"}
+    return "  ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in shown.items()
+    )
 
 
 def finished_run(folder: Path, command: str) -> Path:

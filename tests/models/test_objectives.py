@@ -80,6 +80,7 @@ def step(objective, request):
     objective.optimizers[name].zero_grad()
     sum(losses.values()).backward()
     objective.optimizers[name].step()
+    objective.after_step(name)
     return name, {term: float(value.detach()) for term, value in losses.items()}
 
 
