@@ -1,6 +1,9 @@
 """Depth of comics without translation: a depth model as it is, or with its BatchNorm statistics
 taken from comics, or a rule without a network."""
 
+if __name__ == "__main__":
+    import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
+
 from functools import partial
 
 import numpy as np

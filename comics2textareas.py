@@ -1,6 +1,9 @@
 """Text areas of comics frames: trains a U-Net, chooses its epoch and threshold, makes text-free
 crops with it."""
 
+if __name__ == "__main__":
+    import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
+
 import shutil
 from functools import partial
 from pathlib import Path

@@ -1,6 +1,9 @@
 """Translation between photographs and comics, text areas added to it, and depth of comics seen as
 photographs."""
 
+if __name__ == "__main__":
+    import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
+
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path

@@ -1,6 +1,9 @@
 """Prepares the datasets: pages to frames, text masks, depth orderings, the teacher's depth of
 photographs."""
 
+if __name__ == "__main__":
+    import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
+
 from collections.abc import Callable
 from pathlib import Path
 

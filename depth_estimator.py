@@ -1,6 +1,9 @@
 """Fits depth models to the teacher's depth of photographs that look like comics, translated or
 printed, or to depth orderings of comics."""
 
+if __name__ == "__main__":
+    import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
+
 from dataclasses import replace
 from functools import partial
 from pathlib import Path

@@ -1,6 +1,9 @@
 """Scores depth against depth orderings or pairs: one prediction set, the whole table, anybody's
 depth maps, or any depth models; compares two rows, or the orderings of two annotators."""
 
+if __name__ == "__main__":
+    import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
+
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,6 +1,9 @@
 """Depth of comics pages: of images, folders, archives (.cbz, .zip) and PDF, with no data, GPU or
 network needed."""
 
+if __name__ == "__main__":
+    import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
+
 import argparse
 import contextlib
 import sys

@@ -1,5 +1,8 @@
 """Every stage in order, from raw pages to the table of scores; what is done is skipped."""
 
+if __name__ == "__main__":
+    import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
+
 import time
 from collections.abc import Iterable
 from pathlib import Path

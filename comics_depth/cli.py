@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from comics_depth.options import LIMITS, OPTIONS, PRESETS
 from comics_depth.paths import Layout
+from common import interrupts
 from common.errors import UserError
 from common.files import unlock
 
@@ -185,6 +186,8 @@ def run_main(main: Callable[[], None]) -> None:
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, end)
+        if signal.getsignal(signal.SIGINT) is interrupts.end:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return main()
     except KeyboardInterrupt:
