@@ -21,7 +21,7 @@ from comics_depth.data.annotations import SVG_CLASSES, Box, read_boxes
 from comics_depth.data.cropping import crop_frames, generate_text_masks, import_domain
 from comics_depth.data.peppercarrot import import_peppercarrot
 from comics_depth.images import read_image
-from comics_depth.paths import SPLITS, Layout, read_names
+from comics_depth.paths import SPLITS, Layout, listed_frames
 from comics_depth.synthetic.world import write_world
 from common.errors import UserError
 from common.files import lines_of, lock
@@ -243,10 +243,9 @@ def generate_evaluation(
 ) -> None:
     """Serves the page on which a person orders points, until Ctrl-C. ranking: a depth model, and
     how many of the frames it is least sure of are shown (None: all, in the order of the lists)."""
-    command = "`python datasets_preparation.py --crop_frames`"
     frames = []
     for part in ("validation", "test") if split == "both" else (split,):
-        frames += read_names(layout.frame_list(part), command)
+        frames += listed_frames(layout, part)
     if ranking:
         from comics_depth.evaluation.uncertainty import most_uncertain
 

@@ -48,7 +48,7 @@ from common.files import write_json
 EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
   python evaluation.py all --preset demo
   python evaluation.py predictions my_depth_maps --orderings my_orderings --json scores.json
-  python evaluation.py models default MiDaS theirs=their_torchscript.pt --split test
+  python evaluation.py models default MiDaS theirs=network.pt --split test --trust-code
   python evaluation.py models hf:depth-anything/Depth-Anything-V2-Small-hf depth_estimator_simple
   python evaluation.py leaderboard default default-comics --preset open --data-root data/real
   python evaluation.py compare default-comics default
@@ -184,7 +184,7 @@ def verify_rows(
 
 
 def command_parser() -> argparse.ArgumentParser:
-    parser = command_line(__doc__, EXAMPLES, "tag", "averaged", "floats", "restart")
+    parser = command_line(__doc__, EXAMPLES, "tag", "averaged", "floats", "trust_code", "restart")
     add = parser.add_argument
     others = ("all", "predictions", "models", "leaderboard", "compare", "verify", "agreement")
     add(

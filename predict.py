@@ -15,11 +15,14 @@ import numpy as np
 from comics_depth.annotating.boxes import BoxServer
 from comics_depth.cli import run_main, values
 from comics_depth.images import read_image
+from comics_depth.options import OPTIONS
 from comics_depth.pages.exports import FORMATS, PATHS, Exports
 from comics_depth.pages.predicting import PredictionOptions, is_done, predict_pages, write_sheets
 from comics_depth.pages.sources import ImageBytes, PageInput, boxes_file, find_pages, read_record
 from comics_depth.training.run import checkpoint_of
 from common.errors import UserError
+from common.files import lock
+from common.trust import trust_code
 from models.checkpoints import SHIPPED
 
 DEFAULT_MODEL = "default-comics"
@@ -65,6 +68,8 @@ examples:
 
 def main() -> None:
     args = command_line().parse_args()
+    if args.trust_code:
+        trust_code()
     exports = values(args, *EXPORTS)
     exports["crops"] = args.crops or args.html
     options = PredictionOptions(
@@ -87,6 +92,8 @@ def predict(
     html: bool = False,
 ) -> list[PageInput]:
     """Predicts the pages of all inputs that are not done; returns those that are there."""
+    if not dry_run:
+        lock(options.output)
     sheets, problems = find_pages(inputs, options.output)
     pages = [page for pages in sheets.values() for page in pages]
     pending = [page for page in pages if restart or not is_done(page, options)]
@@ -154,6 +161,7 @@ def command_line() -> argparse.ArgumentParser:
         type=Path,
         help="weights file of a named model, for machines without network",
     )
+    add("--trust-code", **OPTIONS["trust_code"])
     add(
         "--image-size",
         type=int,

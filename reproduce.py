@@ -14,7 +14,7 @@ from common.errors import UserError
 
 EXAMPLES = """\
   python reproduce.py --preset demo --jobs 2
-  python reproduce.py --preset open --data-root my_pages --teacher depth_network.ts
+  python reproduce.py --preset open --data-root my_pages --teacher depth_network.ts --trust-code
   python reproduce.py --preset paper --dry-run
   python reproduce.py --preset demo --check
 Run the same command again to go on after an interruption. A stage is run again where its files are

@@ -17,6 +17,7 @@ from comics_depth.paths import Layout
 from common import interrupts
 from common.errors import UserError
 from common.files import unlock
+from common.trust import trust_code
 
 
 class ModelSource(NamedTuple):
@@ -40,7 +41,7 @@ def command_line(
     actions: dict[str, str | None] | None = None,
 ) -> argparse.ArgumentParser:
     """A parser with the options every command has (--data-root, --runs-root, --preset, --dry-run)
-    and those of OPTIONS that are named.
+    and those of OPTIONS that are named; --trust-code comes with the options of models.
 
     actions: name -> help of what the command can do, --its_name or the initials of its words (None:
     the script adds an option of another kind). examples: commands to paste, one a line."""
@@ -59,6 +60,8 @@ def command_line(
         help="trained networks and tables (paper: models/trained, others: models/trained/PRESET)",
     )
     add("--dry-run", action="store_true", help="say what would run, and do nothing")
+    if not {"teacher", "depth_model"}.isdisjoint(names):
+        names += ("trust_code",)
     for name in names:
         add("--" + name.replace("_", "-"), **OPTIONS[name])
     for name, text in (actions or {}).items():
@@ -81,9 +84,9 @@ def preset_values(preset: str, stage: str) -> dict[str, Any]:
 
 
 def apply_preset(args: argparse.Namespace, stage: str = "common") -> argparse.Namespace:
-    """Sets every option that was left out to its value in the preset, and `args.layout`. Options
-    that a stage does not know stay None. Raises UserError for a missing data root or a stage that
-    the preset does not have."""
+    """Sets every option that was left out to its value in the preset, and `args.layout`, and obeys
+    --trust-code. Options that a stage does not know stay None. Raises UserError for a missing data
+    root or a stage that the preset does not have."""
     values = preset_values(args.preset, stage)
     if args.data_root is None and "data_root" not in values:
         raise UserError(
@@ -98,6 +101,8 @@ def apply_preset(args: argparse.Namespace, stage: str = "common") -> argparse.Na
             if value is not None and not low <= value <= high:  # NaN is not
                 option = name.replace("_", "-")
                 raise UserError(f"--{option}: expected {low:g} to {high:g}, found {value}")
+    if getattr(args, "trust_code", False):
+        trust_code()
     args.layout = Layout(Path(args.data_root), Path(args.runs_root))
     return args
 

@@ -15,8 +15,9 @@ from comics_depth.cli import ModelSource, with_full_commands
 from comics_depth.images import IMAGE_SUFFIXES
 from comics_depth.paths import Layout
 from comics_depth.stages import Stage, StageLog
+from common.errors import UserError
 from models.checkpoints import PAGE_NETWORK, SHIPPED, TEXT_AREAS
-from models.external import downloads
+from models.external import check_code, downloads
 
 LEAST_SPACE = 2  # GB
 
@@ -77,6 +78,10 @@ def models(sources: dict[str, ModelSource]) -> Iterator[str]:
     for role, source in sources.items():
         found = ", ".join(downloads(*source))
         yield f"{role} {source.name}: " + (f"would download {found}" if found else "there")
+        try:
+            check_code(source.name)
+        except UserError as error:
+            yield f"MISSING trust in {error}"
 
 
 def stages(listed: Sequence[Stage], lines: Sequence[list[str]], log: StageLog) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from common.errors import UserError
-from common.files import write_bytes
+from common.files import regular, write_bytes
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 # none of Pillow's readers that start programs
@@ -19,12 +19,17 @@ MAX_PIXELS = 120_000_000
 Image.MAX_IMAGE_PIXELS = None  # read_image has its own limit and its own message
 
 
+def open_image(source: Path | io.BytesIO, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """An image file whose header is read. Raises UserError for what is no file."""
+    return Image.open(regular(source), formats=formats)
+
+
 def read_image(path: Path) -> np.ndarray:
     """RGB image, uint8 (H, W, 3): EXIF rotation applied, alpha laid over white, 16 bit scaled to 8,
     grey and CMYK converted. Raises UserError naming the file if it is missing, broken or larger
     than MAX_PIXELS."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with open_image(path) as image:
             check_size(path, image)
             image = ImageOps.exif_transpose(image)
             if image.mode.startswith("I") or image.mode == "F":
@@ -53,9 +58,11 @@ def check_size(path: Path, image: Image.Image) -> None:
 def image_size(path: Path) -> tuple[int, int]:
     """(height, width) after EXIF rotation, from the header alone."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with open_image(path) as image:
             turned = image.getexif().get(0x0112, 1) >= 5
             return (image.width, image.height) if turned else (image.height, image.width)
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(f"{path}: not a readable image ({error})") from error
 
@@ -63,7 +70,7 @@ def image_size(path: Path) -> tuple[int, int]:
 def image_count(path: Path) -> int:
     """How many images a file holds (a TIFF, an animation), of which read_image gives the first; 1
     where what follows it cannot be counted."""
-    with contextlib.suppress(Exception), Image.open(path, formats=FORMATS) as image:
+    with contextlib.suppress(Exception), open_image(path) as image:
         return getattr(image, "n_frames", 1)
     return 1
 

@@ -115,6 +115,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": Path,
         "help": "weights file of the named depth model, for machines without network",
     },
+    "trust_code": {
+        "action": "store_true",
+        "help": "run the code that a TorchScript file or torch.hub brings (see SECURITY.md)",
+    },
     "workers": {
         "type": int,
         "help": "processes that read data (default: 0 in training, all cores in preparation)",

@@ -182,10 +182,21 @@ def read_names(path: Path, command: str = "") -> list[str]:
     return [line for _, line in lines_of(needed(path, command))]
 
 
-def read_manifest(layout: Layout) -> dict[str, dict]:
+def read_manifest(layout: Layout) -> dict[str, FrameEntry]:
     """Frame id -> its entry; empty if the frames were never cropped."""
     kind = dict[str, FrameEntry]
     return read_json(layout.manifest, kind) if layout.manifest.exists() else {}
+
+
+def listed_frames(layout: Layout, split: str) -> list[str]:
+    """Ids of the comics frames of a split; says how many of the manifest its list leaves out.
+    Raises UserError naming the command that writes the list."""
+    path = layout.frame_list(split)
+    names = read_names(path, "`python datasets_preparation.py --crop_frames`")
+    of_split = {id for id, entry in read_manifest(layout).items() if entry["split"] == split}
+    if unlisted := of_split - set(names):
+        print(f"{path}: leaves out {len(unlisted)} of the {len(of_split)} frames of the manifest")
+    return names
 
 
 def legacy_name(frame_id: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shlex
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,16 @@ def unlock() -> None:
         _held.pop().close()
 
 
+def regular(path: Any) -> Any:
+    """The path, to be opened. Raises UserError for a folder, and for a pipe, socket or device,
+    which could keep its reader waiting for ever; what is missing, or no path at all, is left to who
+    opens it."""
+    with contextlib.suppress(OSError, ValueError):
+        if isinstance(path, Path) and not stat.S_ISREG(os.stat(path).st_mode):
+            raise UserError(f"{path}: expected a file, found a folder, a pipe or a device")
+    return path
+
+
 def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
@@ -95,7 +106,7 @@ def lines_of(path: Path) -> list[tuple[int, str]]:
     """(number, stripped text) of the lines of a file of the user's that are not blank; numbers
     count from 1."""
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        text = regular(path).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise UserError(f"{path}: not readable ({error})") from error
     lines = enumerate((line.strip() for line in text.splitlines()), start=1)
@@ -110,7 +121,7 @@ def read_json(path: Path, kind: Any = dict[str, Any]) -> Any:
     """The value in a file, of the type `kind` (fields of a TypedDict that it does not name are
     kept out). Raises UserError if the file is missing, no JSON, or of another type."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regular(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
@@ -127,5 +138,5 @@ def parse_json(text: str, kind: Any, source: Path) -> Any:
 
 
 def file_hash(path: Path) -> str:
-    with open(path, "rb") as file:
+    with open(regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,6 +5,8 @@ This module builds networks; models.depth_model puts them behind one interface.
 
 import contextlib
 import functools
+import hashlib
+import io
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -17,6 +19,8 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from common.errors import UserError
+from common.files import file_hash
+from common.trust import check_trust
 from models.checkpoints import SHIPPED, WEIGHTS, failures_named
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation
@@ -90,8 +94,18 @@ def downloads(name: str, weights: Path | None = None) -> list[str]:
     return []
 
 
+def check_code(name: str) -> None:
+    """Raises UserError if the depth model `name` brings code that the user does not trust."""
+    if name in HUB_MODELS:
+        check_trust(name, HUB)
+    elif Path(name).is_file() and is_torchscript(Path(name)):
+        check_trust(name, file_hash(Path(name)))
+
+
 def hub_network(name: str, pretrained: bool) -> ExternalNetwork:
-    """One of HUB_MODELS. Its code is fetched the first time; raises UserError without network."""
+    """One of HUB_MODELS. Its code is fetched the first time; raises UserError without network, or
+    if the user does not trust that code."""
+    check_trust(name, HUB)
     with failures_named(
         f"{name}: torch.hub could not load it from {HUB}; run it once with network"
     ):
@@ -105,18 +119,20 @@ def hub_network(name: str, pretrained: bool) -> ExternalNetwork:
 def is_torchscript(path: Path) -> bool:
     """Whether a file is a TorchScript archive: torch.save writes zip archives too, but without
     constants."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
+    with contextlib.suppress(Exception), zipfile.ZipFile(path) as archive:  # or it is damaged
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    return False
 
 
 def torchscript_network(file: str) -> ExternalNetwork:
-    """A TorchScript file that takes RGB in [0, 1] and gives log-disparity. Raises UserError."""
+    """A TorchScript file that takes RGB in [0, 1] and gives log-disparity. Raises UserError, also
+    if the user does not trust its code, which could do anything with the files here."""
+    content = Path(file).read_bytes()  # once: what is loaded is what is trusted
+    check_trust(file, hashlib.sha256(content).hexdigest())
     expected = f"{file}: expected a TorchScript file, found one that does not load"
     with failures_named(expected), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # since torch 2.15: that torch.jit as a whole is deprecated
-        network = torch.jit.load(file, map_location="cpu")
+        network = torch.jit.load(io.BytesIO(content), map_location="cpu")
     return ExternalNetwork(network, 384, UNIT, convert=torch.exp)
 
 
@@ -129,16 +145,17 @@ def transformers_network(name: str, pretrained: bool) -> ExternalNetwork:
     ):
         from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
     absent = []
+    no_code = {"trust_remote_code": False}  # of the repository: it would be asked for else
     with failures_named(f"{name}: expected a depth-estimation model"):
-        config = AutoConfig.from_pretrained(repository)
-        processor = AutoImageProcessor.from_pretrained(repository)
+        config = AutoConfig.from_pretrained(repository, **no_code)
+        processor = AutoImageProcessor.from_pretrained(repository, **no_code)
         if pretrained:
             network, loaded = AutoModelForDepthEstimation.from_pretrained(
-                repository, output_loading_info=True
+                repository, output_loading_info=True, **no_code
             )
             absent = sorted(k for k in loaded["missing_keys"] if "head" in k.split(".")[0])
         else:
-            network = AutoModelForDepthEstimation.from_config(config)
+            network = AutoModelForDepthEstimation.from_config(config, **no_code)
     if absent:  # the library has filled them with random numbers
         raise UserError(
             f"{name}: expected weights of a depth-estimation model, found none for {absent[0]}"

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import os
 import re
 import runpy
 import shlex
@@ -146,6 +147,17 @@ def test_help_shows_commands_that_can_be_pasted(script, tmp_path, monkeypatch):
             code, said = call(script, *options, *([] if "--dry-run" in options else ["--dry-run"]))
             assert code == 0 and said.strip(), f"{command}\n{said}"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_ctrl_c_during_the_imports_is_one_line(script, tmp_path):
+    """The scripts import a numpy that presses it."""
+    pressing = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise SystemExit(1)"
+    (tmp_path / "numpy.py").write_text(pressing)
+    command = [sys.executable, f"{script}.py", "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -12,7 +12,7 @@ import numpy as np
 from lxml import etree
 
 from common.errors import UserError
-from common.files import lines_of
+from common.files import lines_of, regular
 
 FRAME_CLASS = 8
 SVG_CLASSES = ("Page", "Panel", "Balloon", "Line", "TextArea", "Character", "linkSBSC")
@@ -108,7 +108,7 @@ def svg_tree(path: Path) -> etree._ElementTree:
     """The parsed file; network and entities are off. Raises UserError if it cannot be read."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        tree = etree.parse(path, parser)
+        tree = etree.parse(regular(path), parser)
     except (OSError, etree.XMLSyntaxError) as error:
         raise UserError(f"{path}: not readable as SVG ({error})") from error
     if tree.docinfo.internalDTD is not None and any(tree.docinfo.internalDTD.iterentities()):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import PngImagePlugin
 
-from comics_depth.images import check_size, write_image
+from comics_depth.images import check_size, open_image, write_image
 from common.errors import UserError
-from common.files import write_bytes
+from common.files import regular, write_bytes
 
 
 def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> None:
@@ -43,9 +43,9 @@ def read_depth(path: Path) -> np.ndarray:
     UserError naming a broken file."""
     try:
         if path.suffix == ".npy":
-            depth = np.load(path, allow_pickle=False).astype(np.float32).squeeze()
+            depth = np.load(regular(path), allow_pickle=False).astype(np.float32).squeeze()
         else:
-            with Image.open(path, formats=("PNG",)) as image:
+            with open_image(path, ("PNG",)) as image:
                 check_size(path, image)
                 note = json.loads(image.info.get("inverse_depth", "{}"))
                 values = np.asarray(image.convert("RGB") if image.mode == "P" else image)

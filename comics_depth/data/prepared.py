@@ -6,16 +6,22 @@ from typing import Any, TypedDict
 from comics_depth.data.datasets import Frames
 from comics_depth.data.frames_with_points import FramesWithPoints
 from comics_depth.data.splits import photograph_split
-from comics_depth.paths import Layout, find_named, names_of, needed, read_manifest, read_names
+from comics_depth.paths import (
+    Layout,
+    find_named,
+    listed_frames,
+    names_of,
+    needed,
+    read_manifest,
+    read_names,
+)
 from common.errors import UserError
 from common.files import read_json
 
 
 def frame_names(layout: Layout, *splits: str) -> list[str]:
-    """Ids of the comics frames of the splits. Raises UserError naming the command that writes the
-    lists."""
-    command = "`python datasets_preparation.py --crop_frames`"
-    return [name for split in splits for name in read_names(layout.frame_list(split), command)]
+    """Ids of the comics frames of the splits; see paths.listed_frames."""
+    return [name for split in splits for name in listed_frames(layout, split)]
 
 
 def labelled_frames(layout: Layout, split: str, **options) -> Frames:

@@ -42,9 +42,9 @@ def predict_frames(
     made_by = made_by | {"frames": frames}
     lock(folder)
     empty_of_others(folder, made_by, restart)
-    wanted = (".png", ".npy") if floats else (".png",)
+    wanted = ["{}.png", "previews/{}.jpg"] + ["{}.npy"] * floats
     missing = [
-        name for name in names if not all((folder / (name + suffix)).exists() for suffix in wanted)
+        name for name in names if not all((folder / one.format(name)).exists() for one in wanted)
     ]
     if not missing:
         print(f"{folder}: {len(names)} predictions are there already; nothing to do")

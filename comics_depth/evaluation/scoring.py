@@ -13,7 +13,7 @@ from comics_depth.data.orderings import Point, read_ordering
 from comics_depth.evaluation.metrics import KINDS, count_pairs, eight_bit, summarise
 from comics_depth.evaluation.sets import PredictionSet
 from comics_depth.evaluation.table import Row
-from comics_depth.paths import SPLITS, Layout, find_named, names_of, read_manifest, read_names
+from comics_depth.paths import SPLITS, Layout, find_named, listed_frames, names_of, read_manifest
 from common.errors import UserError
 
 
@@ -52,7 +52,7 @@ def ordered_frames(
         path = layout.frame_list(split)
         if splits is None and not path.exists():
             continue
-        names = read_names(path, "`python datasets_preparation.py --crop_frames`")
+        names = listed_frames(layout, split)
         if (
             splits
             and protocol == "original"

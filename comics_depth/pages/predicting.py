@@ -1,7 +1,6 @@
 """Depth of a list of pages: what is asked for, what is done, what is written for each page."""
 
 import hashlib
-import os
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -105,16 +104,13 @@ def is_done(page: PageInput, options: PredictionOptions) -> bool:
         wanted = wanted | read_contents(page)[1] | {"files": record["files"]}
     except UserError:
         return False  # it is reported when its turn comes
-    return record == wanted | {"boxes": record.get("boxes")}
+    own = {name: record[name] for name in ("boxes", "written") if name in record}
+    there = all((options.output / page.name / name).exists() for name in own.get("written", []))
+    return there and record == wanted | own
 
 
 def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[Found, list[str]]:
-    """Writes the results of every page; returns what was found, and what went wrong. Raises
-    UserError if nothing can be written."""
-    folders = (options.output, *options.output.absolute().parents)
-    existing = next(path for path in folders if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise UserError(f"{options.output}: no folder can be written there; give another -o FOLDER")
+    """Writes the results of every page; returns what was found, and what went wrong."""
     device = default_device()
     model = depth_model(options.model, options.depth_weights, options.image_size)
     model = model.to(device).eval()
@@ -152,7 +148,9 @@ def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[F
             write_page(options.output / page.name, image, numbered, depth, options)
             write_page_json(options.output / page.name, numbered, sure, options)
             written = {"boxes": write_boxes(page, numbered, options.output)}
-            write_json(options.output / page.name / RECORD, options.fingerprint | source | written)
+            folder = options.output / page.name
+            written["written"] = sorted(path.name for path in folder.iterdir() if path.is_file())
+            write_json(folder / RECORD, options.fingerprint | source | written)
         except UserError as error:
             problems.append(str(error))
             continue

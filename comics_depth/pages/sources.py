@@ -9,11 +9,11 @@ import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from comics_depth.images import IMAGE_SUFFIXES
 from common.errors import UserError
-from common.files import read_json
+from common.files import read_json, regular
 
 ARCHIVES = (".cbz", ".zip", ".pdf")
 PDF_SIDE = 2400  # pixels of the long side of a page of a PDF
@@ -93,10 +93,28 @@ def _may_use(output: Path, name: str, page: PageInput, taken: set[str]) -> bool:
     )
 
 
-def read_record(folder: Path) -> dict:
+class Record(TypedDict, total=False):
+    """What made the results of a page: model and options, the image, the boxes that were written
+    for a person to mend, and the names of all files."""
+
+    model: str
+    image_size: int | None
+    averaged: bool
+    page: str
+    text: str
+    whole_page: bool
+    right_to_left: bool
+    files: list[str]
+    source: str
+    sha256: str
+    boxes: str | None
+    written: list[str]
+
+
+def read_record(folder: Path) -> Record:
     """What made the results in a page's folder; empty where nothing was finished."""
     try:
-        return read_json(folder / RECORD)
+        return read_json(folder / RECORD, Record)
     except UserError:
         return {}
 
@@ -134,6 +152,7 @@ def _pages_of(path: Path, output: Path) -> tuple[str, list[PageInput], list[Path
             )
         named = [(p, p.relative_to(path).with_suffix("").as_posix()) for p in images]
         return path.resolve().name, [_file_page(p, name) for p, name in named], archives
+    regular(path)
     if path.suffix.lower() == ".pdf":
         return path.stem, _pdf_pages(path), []
     if path.suffix.lower() in ARCHIVES:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import resource
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from torch.utils.data import ConcatDataset, DataLoader
 from torchvision.transforms import v2
 
 from comics_depth import cli, images
+from comics_depth.data.annotations import read_svg
 from comics_depth.data.datasets import Frames, PairedDomains, set_epoch
 from comics_depth.data.depth_files import preview, read_depth, write_depth
 from comics_depth.data.tensors import image_array, image_tensor
@@ -28,6 +30,7 @@ from comics_depth.data.transforms import (
     text_crops,
     varied_crops,
 )
+from comics_depth.evaluation.predicting import predict_frames
 from comics_depth.images import (
     find_image,
     image_size,
@@ -39,9 +42,9 @@ from comics_depth.images import (
 )
 from comics_depth.pages.motion import write_animation
 from comics_depth.parallel import parallel_map
-from comics_depth.paths import FrameEntry
+from comics_depth.paths import FrameEntry, Layout, listed_frames
 from common.errors import UserError
-from common.files import PARTIAL, lock, read_json, write_json, write_text
+from common.files import PARTIAL, file_hash, lines_of, lock, read_json, write_json, write_text
 from models.checkpoints import save_checkpoint
 
 torch.set_num_threads(1)
@@ -500,6 +503,52 @@ def test_damaged_state_is_one_line(tmp_path, damage):
     with pytest.raises(UserError, match=str(path)) as error:
         read_json(path, dict[str, FrameEntry])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        *(("x.png", reader) for reader in (read_image, image_size, read_depth, file_hash)),
+        *(("x.npy", read_depth), ("x.txt", lines_of), ("x.json", read_json)),
+        ("x.svg", lambda path: read_svg(path, path.parent)),
+    ],
+)
+def test_what_is_no_file_is_never_waited_for(tmp_path, kind, name, reader):
+    (os.mkfifo if kind == "pipe" else os.mkdir)(tmp_path / name)
+    with pytest.raises(UserError, match=f"{name}: expected a file, found a folder, a pipe"):
+        reader(tmp_path / name)
+
+
+def test_a_list_shorter_than_the_manifest_is_said(tmp_path, capsys):
+    layout = Layout(tmp_path, tmp_path)
+    splits = {"a_1": "train", "a_2": "train", "b_1": "test"}
+    frame = {"page": "a", "box": [0, 0, 1, 1]}
+    write_json(layout.manifest, {name: {**frame, "split": part} for name, part in splits.items()})
+    write_text(layout.frame_list("train"), "a_1\n")
+    write_text(layout.frame_list("test"), "b_1\n")
+    assert listed_frames(layout, "train") == ["a_1"] and listed_frames(layout, "test") == ["b_1"]
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1 and "train.txt: leaves out 1 of the 2 frames" in said[0]
+
+
+def test_a_preview_that_is_gone_is_made_again(tmp_path):
+    layout = Layout(tmp_path, tmp_path)
+    names = ["a_1", "a_2"]
+    for name in names:
+        write_image(layout.frame(name), NOISE)
+    seen = []
+
+    def predictor(image):
+        seen.append(image)
+        return image[..., 0] / 255
+
+    for gone in (None, "previews/a_1.jpg", "a_2.png", None):
+        if gone:
+            (layout.predictions("run") / gone).unlink()
+        predict_frames(layout, "run", predictor, {"rule": "red"}, names)
+        assert len(list(layout.predictions("run").rglob("a_*.*"))) == 4
+    assert len(seen) == 2 + 1 + 1
 
 
 def test_a_write_replaces_as_a_whole(tmp_path):

@@ -3,6 +3,7 @@ of file."""
 
 import json
 import pickle
+import re
 import sys
 import types
 import zipfile
@@ -17,6 +18,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from common.files import file_hash, write_text
+from common.trust import VARIABLE, trust_code
 from models.checkpoints import UserError, load_network, read_weights
 from models.cyclegan import PatchGAN, ResnetGenerator
 from models.depth_model import (
@@ -28,7 +31,7 @@ from models.depth_model import (
     rebuild,
     small_depth_model,
 )
-from models.external import HUB_MODELS
+from models.external import HUB, HUB_MODELS
 from models.midas import Midas, MidasSmall
 from models.unet import UNet
 
@@ -362,6 +365,7 @@ def test_models_that_cannot_be_had(tmp_path, monkeypatch):
     def no_network(*args, **options):
         raise URLError("no network")
 
+    monkeypatch.setenv(VARIABLE, "1")
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", no_network)
     monkeypatch.setattr(torch.hub, "load", no_network)
     with pytest.raises(UserError, match=r"--depth-weights model-small-70d6b9c8\.pt"):
@@ -394,6 +398,7 @@ def test_hub_model_sizes(name, monkeypatch, tmp_path):
             self.seen = tuple(images.shape[2:])
             return super().forward(images).squeeze(1)
 
+    monkeypatch.setenv(VARIABLE, "1")
     monkeypatch.setattr(torch.hub, "load", lambda repository, entry, **options: Network(3, 1, 1))
     torch.save(Network(3, 1, 1).state_dict(), tmp_path / "weights.pt")
     model = depth_model(name, tmp_path / "weights.pt")
@@ -427,8 +432,10 @@ def test_transformers_model_follows_its_processor(metric, monkeypatch):
         model_type="depth_anything", depth_estimation_type="metric" if metric else "relative"
     )
     library = types.ModuleType("transformers")
-    library.AutoConfig = types.SimpleNamespace(from_pretrained=lambda name: config)
-    library.AutoImageProcessor = types.SimpleNamespace(from_pretrained=lambda name: Processor())
+    library.AutoConfig = types.SimpleNamespace(from_pretrained=lambda name, **_: config)
+    library.AutoImageProcessor = types.SimpleNamespace(
+        from_pretrained=lambda name, **_: Processor()
+    )
     library.AutoModelForDepthEstimation = types.SimpleNamespace(
         from_pretrained=lambda name, **_: (Network(), {"missing_keys": []})
     )
@@ -441,7 +448,9 @@ def test_transformers_model_follows_its_processor(metric, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:.torch.jit")
 @pytest.mark.parametrize("build", ["script", "trace"])
-def test_torchscript_is_told_from_pickles(tmp_path, build):
+def test_torchscript_is_told_from_pickles(tmp_path, build, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "1")
+
     class Network(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images.mean(1, keepdim=True)
@@ -460,10 +469,44 @@ def test_torchscript_is_told_from_pickles(tmp_path, build):
         depth_model(str(file))
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+def test_code_of_models_runs_only_if_it_is_trusted(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    file = tmp_path / "teacher.ts"
+    torch.jit.script(nn.Conv2d(3, 1, 1)).save(file)
+    listed = tmp_path / "comics-depth" / "trusted.txt"
+    advice = f"--trust-code, or add this line to {listed}: "
+    pointer = tmp_path / "pointer.pt"  # a checkpoint that names the file as its network
+    kind = {"kind": "TorchScript", "file": str(file)}
+    torch.save({"architecture": {"depth": kind}, "networks": {"depth": {}}}, pointer)
+    ran = []
+    monkeypatch.setattr(torch.jit, "load", lambda *_, **__: ran.append(1) or nn.Conv2d(3, 1, 1))
+    monkeypatch.setattr(torch.hub, "load", lambda *_, **__: ran.append(1) or nn.Conv2d(3, 1, 1))
+    for name, key in ((file, file_hash(file)), (pointer, file_hash(file)), ("DPT_Large", HUB)):
+        with pytest.raises(UserError, match=re.escape(f"{advice}{key}")) as error:
+            depth_model(str(name))
+        assert "\n" not in str(error.value)
+        assert not ran
+        write_text(listed, f"# mine\n{key} from a friend\n")
+        if name != pointer:
+            depth_model(str(name))
+            assert ran.pop()
+        write_text(listed, f"x{key}\n\n")
+    with pytest.raises(UserError, match="--trust-code"):
+        depth_model(str(file))
+    with pytest.raises(UserError, match=r"weights written by torch\.save"):
+        read_weights(file)
+    trust_code()
+    depth_model(str(file))
+    assert ran
+
+
 @needs_teacher
 @needs_photographs
-def test_torchscript_teacher_on_a_photograph():
+def test_torchscript_teacher_on_a_photograph(monkeypatch):
     """The bottom of most photographs is nearer than the top, and gradients reach the photograph."""
+    monkeypatch.setenv(VARIABLE, "1")
     model = depth_model(str(TEACHER), resolution=256)
     assert not model.trainable and not batchnorm_layers(model) and not list(model.parameters())
     names = sorted(path.name for path in PHOTOGRAPHS.glob("*.jpg"))[:8]

@@ -5,8 +5,10 @@ import contextlib
 import io
 import itertools
 import json
+import os
 import re
 import runpy
+import subprocess
 import sys
 import warnings
 import zipfile
@@ -316,6 +318,7 @@ def test_what_is_written(tmp_path, predict):
     kinds += ("_depth8.png", "_layer_01.png", "_layer_02.png")
     expected = {f"p1/frame_{k}{kind}" for k in (1, 2) for kind in kinds}
     assert files_below(out) == expected | {
+        ".lock",
         "contact_pages.jpg",
         "p1.txt",
         "p1/page.json",
@@ -411,7 +414,9 @@ def test_broken_files_are_reported_and_the_rest_goes_on(tmp_path, predict):
     assert not (tmp_path / "out/broken").exists()
     code, printed = predict(folder / "broken.png", "-o", tmp_path / "none")
     assert (
-        code == 2 and "nothing could be predicted" in printed and not (tmp_path / "none").exists()
+        code == 2
+        and "nothing could be predicted" in printed
+        and files_below(tmp_path / "none") <= {".lock"}
     )
 
 
@@ -637,10 +642,9 @@ def test_bad_archives_are_refused_and_the_rest_goes_on(tmp_path, predict, as_fol
     written = files_below(tmp_path) - before
     assert written and all(name.startswith("deep/er/out/") for name in written)
     assert {path.parent.name for path in out.rglob("page.png")} == {"ok"}  # of damaged.cbz alone
-    assert (
-        predict(folder / "bomb.cbz", "-o", tmp_path / "none")[0] == 2
-        and not (tmp_path / "none").exists()
-    )
+    assert predict(folder / "bomb.cbz", "-o", tmp_path / "none")[0] == 2 and files_below(
+        tmp_path / "none"
+    ) <= {".lock"}
 
 
 @pytest.mark.parametrize(
@@ -719,6 +723,28 @@ def test_what_is_done_is_not_done_again_unless_something_changed(tmp_path, predi
     assert predicted(*command)
     (out / "p1/made_by.json").write_text("{")  # a run that was killed
     assert predicted(*command)
+    for gone in ("preview.jpg", "frame_1.png"):
+        (out / "p1" / gone).unlink()
+        assert predicted(*command) and (out / "p1" / gone).exists()
+    for damage in ('{"files": 5}', "[]", "\xff"):
+        (out / "p1/made_by.json").write_text(damage, encoding="latin-1")
+        assert predicted(*command)
+
+
+def test_an_output_folder_belongs_to_one_command_and_pipes_are_no_pages(tmp_path, predict):
+    write_image(tmp_path / "in/p1.png", draw_page())
+    os.mkfifo(tmp_path / "in/pipe.png")
+    out = tmp_path / "out"
+    locking = "import sys, pathlib, common.files as f; f.lock(pathlib.Path(sys.argv[1])); input()"
+    command = [sys.executable, "-c", locking + "\n", str(out)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT) as holder:
+        while not (out / ".lock").exists() or not (out / ".lock").read_text():
+            assert holder.poll() is None
+        code, said = predict(tmp_path / "in", "-o", out)
+        assert code == 2 and f"{out} is in use by process {holder.pid}" in said
+        holder.kill()
+    code, said = predict(tmp_path / "in", tmp_path / "in/pipe.png", "-o", out, "--whole-page")
+    assert code == 0 and "pipe.png: expected a file" in said and "1 pages, 1 frames" in said
 
 
 def test_pages_of_one_name_do_not_overwrite_each_other(tmp_path, predict):
@@ -753,7 +779,7 @@ def test_pages_of_one_name_do_not_overwrite_each_other(tmp_path, predict):
 def test_mistakes_on_the_command_line_are_named(tmp_path, predict, arguments, message):
     write_image(tmp_path / "p1.png", draw_page())
     code, printed = predict(tmp_path / "p1.png", "-o", tmp_path / "out", *arguments)
-    assert code == 2 and message in printed and not (tmp_path / "out").exists()
+    assert code == 2 and message in printed and files_below(tmp_path / "out") <= {".lock"}
 
 
 def test_names_of_dots_stay_inside_the_output(tmp_path):

@@ -489,7 +489,8 @@ def test_depth_of_photographs(layout, tmp_path, monkeypatch, capsys):
     broken(layout.photographs / "bad.jpg")
     broken(layout.photographs / "half.jpg", whole_header=True)
     ramp = teacher(tmp_path / "ramp.ts", 2.0)
-    output = prepare(layout, "-cd", "--teacher", ramp)
+    ramps = ("--teacher", ramp, "--trust-code")
+    output = prepare(layout, "-cd", *ramps)
     assert (
         "depth of 5 of 5" in output and "skipped 2" in output and "train 3, validation 1" in output
     )
@@ -502,7 +503,7 @@ def test_depth_of_photographs(layout, tmp_path, monkeypatch, capsys):
     layout.photograph_depth_map("2").unlink()
     before = {i: layout.photograph_depth_map(i).stat().st_mtime_ns for i in "013"}
     (layout.photographs / "half.jpg").unlink()
-    assert "depth of 1 of 4" in prepare_here(layout, monkeypatch, capsys, "-cd", "--teacher", ramp)
+    assert "depth of 1 of 4" in prepare_here(layout, monkeypatch, capsys, "-cd", *ramps)
     assert before == {i: layout.photograph_depth_map(i).stat().st_mtime_ns for i in "013"}
     assert layout.photograph_depth_map("2").exists()
 
