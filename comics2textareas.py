@@ -4,7 +4,6 @@ crops with it."""
 if __name__ == "__main__":
     import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
 
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -45,7 +44,7 @@ from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit
 from comics_depth.training.run import Run, RunConfig, finished_run, read_metrics
 from common.errors import UserError
-from common.files import file_hash, read_json, write_json
+from common.files import empty, file_hash, lock, read_json, write_json
 from models.checkpoints import load_network
 from models.objectives import TextAreas
 
@@ -232,6 +231,8 @@ def visualize_dcm(layout: Layout, folder: Path) -> None:
 def remove_text(layout: Layout, folder: Path, side: float, limit: float, seed: int) -> None:
     """Soft text maps of all frames, and a text-free crop of each training frame with room."""
     chosen = chosen_network(layout, folder, "epoch", "threshold")
+    lock(layout.text_maps)
+    lock(layout.no_text)
     write_text_maps(layout, chosen)
     names = frame_names(layout, "train")
     sheet = folder / "text_free_crops.jpg"
@@ -249,7 +250,7 @@ def write_text_maps(layout: Layout, chosen: Chosen) -> None:
     choice = {**chosen.choice, "manifest": file_hash(layout.manifest)}
     before = read_json(note) if note.exists() else {}
     if any(before.get(name) != choice[name] for name in ("network", "manifest")):
-        shutil.rmtree(layout.text_maps, ignore_errors=True)
+        empty(layout.text_maps)
     write_json(note, choice)
     for name in tqdm(frame_names(layout, *SPLITS), desc="text maps", disable=None):
         if not layout.text_map(name).exists():

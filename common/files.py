@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shlex
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -53,13 +54,14 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-_held = []  # open lock files: closing one would give its lock up
+LOCK = ".lock"
+_held = []  # (folder, open lock file): closing one would give its lock up
 
 
 def lock(folder: Path) -> None:
     """Makes `folder` and keeps other processes out of it until this one ends, however it ends; what
     killed ones had half-written there goes. Raises UserError that says who is in it."""
-    path = folder / ".lock"
+    path = folder / LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
@@ -76,16 +78,34 @@ def lock(folder: Path) -> None:
     file.truncate(0)
     file.write(f"process {os.getpid()}: {shlex.join(map(os.path.basename, sys.argv))}")
     file.flush()
-    _held.append(file)
-    for left in folder.rglob(PARTIAL + "*"):
-        if left.is_file():
-            left.unlink(missing_ok=True)
+    _held.append((folder, file))
+    for left in list(folder.rglob(PARTIAL + "*")):
+        inside = left.relative_to(folder).parents
+        if not any((folder / parent / LOCK).exists() for parent in list(inside)[:-1]):
+            delete(left)  # what lies in a folder with a lock of its own may be being written
 
 
-def unlock() -> None:
-    """Gives all locks of this process up, for who runs several commands in one."""
-    while _held:
-        _held.pop().close()
+def unlock(folder: Path | None = None) -> None:
+    """Gives up the lock of a folder, or, for who runs several commands in a process, all."""
+    for held in list(_held):
+        if folder in (None, held[0]):
+            _held.remove(held)
+            held[1].close()
+
+
+def delete(path: Path) -> None:
+    """Deletes a file, or a folder and all in it; a link alone."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def empty(folder: Path) -> None:
+    """Deletes what is in a folder that this process has locked, but its lock."""
+    for path in folder.iterdir():
+        if path.name != LOCK:
+            delete(path)
 
 
 def regular(path: Any) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from comics_depth.annotating.server import AnnotationServer
 from comics_depth.paths import Layout
 from common.errors import UserError
-from common.files import read_json, write_json
+from common.files import PARTIAL, lock, read_json, write_json
 
 
 class CheckServer(AnnotationServer):
@@ -74,7 +74,8 @@ def accept_crops(layout: Layout, removed: set[str], by: str) -> int:
     if target.exists() and any(target.iterdir()) and not layout.checked_manifest.exists():
         raise UserError(f"{target} was not written by this command; move it away first")
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as scratch:
+        lock(layout.no_text)
+        with tempfile.TemporaryDirectory(dir=layout.no_text, prefix=PARTIAL) as scratch:
             fresh = Path(scratch, "fresh")
             for name in kept:
                 (fresh / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """Crops of comics frames that show no text, found in the soft text maps of the frames."""
 
-import shutil
 from pathlib import Path
 
 import cv2
@@ -9,7 +8,7 @@ from tqdm import tqdm
 
 from comics_depth.images import read_image, write_image
 from comics_depth.paths import Layout
-from common.files import read_json, write_json
+from common.files import empty, read_json, write_json
 
 SMALLEST_CROP = 96  # pixels at a crop size of 384; the 2020 code gives up there
 TRIES = 20  # random places for each size of a crop
@@ -49,7 +48,8 @@ def text_free_box(
 def write_text_free_crops(
     layout: Layout, names: list[str], side: float, limit: float, seed: int, contact_sheet: Path
 ) -> int:
-    """Cuts one text-free crop of each frame that has room for one; returns how many there are.
+    """Cuts one text-free crop of each frame that has room for one, into `layout.no_text`, which is
+    locked; returns how many there are.
 
     The same crops again stay, with what a person has marked on them; others go. A contact sheet of
     all crops is written beside the run."""
@@ -61,7 +61,7 @@ def write_text_free_crops(
             x1, y1, x2, y2 = box
             crops[name] = {"box": box, "text": float(soft[y1:y2, x1:x2].max() / 255)}
     if not layout.crop_manifest.exists() or read_json(layout.crop_manifest) != crops:
-        shutil.rmtree(layout.no_text, ignore_errors=True)
+        empty(layout.no_text)
     thumbnails = []
     for name, crop in tqdm(crops.items(), desc="text-free crops", disable=None):
         x1, y1, x2, y2 = crop["box"]

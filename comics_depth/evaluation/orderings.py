@@ -13,6 +13,7 @@ from comics_depth.evaluation.metrics import KINDS, count_pairs, share_right
 from comics_depth.evaluation.predicting import as_predictor, empty_of_others
 from comics_depth.images import read_image
 from comics_depth.paths import Layout
+from common.files import lock, unlock
 
 
 def score_orderings(
@@ -58,9 +59,11 @@ def starting_depth(
     """The folder of the depth `<frame>.png` that a model gives of the frames `names` before it
     learns their orderings; what is there of the same model and frames is kept."""
     folder = layout.starting_depth
+    lock(folder)
     empty_of_others(folder, {"depth_model": fingerprint})
     missing = [name for name in names if not (folder / f"{name}.png").exists()]
     predict = as_predictor(model, device)
     for name in tqdm(missing, desc="depth before the orderings", disable=None):
         write_depth(folder / f"{name}.png", predict(read_image(layout.frame(name))))
+    unlock(folder)
     return folder

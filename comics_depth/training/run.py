@@ -2,7 +2,6 @@
 
 import json
 import platform
-import shutil
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -10,7 +9,16 @@ import torch
 
 from comics_depth.training.devices import processes
 from common.errors import UserError
-from common.files import file_hash, lines_of, lock, parse_json, read_json, write_json, write_text
+from common.files import (
+    empty,
+    file_hash,
+    lines_of,
+    lock,
+    parse_json,
+    read_json,
+    write_json,
+    write_text,
+)
 from models.checkpoints import read_weights
 
 # Options that say where and how fast a run computes, not what: they may differ on resuming.
@@ -117,15 +125,6 @@ class Run:
         kept = [entry for entry in read_metrics(self.folder) if entry["epoch"] < record["epoch"]]
         lines = [json.dumps(entry) + "\n" for entry in [*kept, record]]
         write_text(self.folder / "metrics.jsonl", "".join(lines))
-
-
-def empty(folder: Path) -> None:
-    """Deletes what is in a folder that this process has locked."""
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.name != ".lock":
-            path.unlink()
 
 
 def read_metrics(folder: Path) -> list[dict]:
