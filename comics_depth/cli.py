@@ -203,6 +203,8 @@ def run_main(main: Callable[[], None]) -> None:
         # of a process that reads data, torch adds where it was raised
         error = str(error).rpartition(f"{UserError.__name__}: ")[2].strip()
         message, code = f"error: {with_full_commands(error)}", 2
+    except OSError as error:  # a folder that may not be written to, a name that is too long
+        message, code = f"error: {error}", 2
     finally:
         unlock()
     print(message, file=sys.stderr)

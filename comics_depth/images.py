@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def find_image(folder: Path, name: str) -> Path | None:
     """The image `<folder>/<name>.<any image suffix>`, or None. `name` may hold slashes and dots."""
     for suffix in IMAGE_SUFFIXES:
         for spelled in (suffix, suffix.upper(), "." + suffix[1:].capitalize()):
-            if (path := folder / (name + spelled)).exists():
+            if os.path.exists(path := folder / (name + spelled)):  # a name may be too long
                 return path
     return None
 

@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import nn
 
 from common.errors import UserError
-from common.files import file_hash, write_bytes
+from common.files import file_hash, lines_of, write_bytes, write_text
 from models.cyclegan import PatchGAN, ResnetGenerator
 from models.unet import UNet
 
@@ -26,6 +26,7 @@ SHIPPED = {path.stem: path for path in sorted(WEIGHTS.glob("default*.safetensors
 TEXT_AREAS = WEIGHTS / "text_areas.safetensors"
 # The network that reads pages: inside a panel, text.
 PAGE_NETWORK = WEIGHTS / "page.safetensors"
+SUMS = "SHA256SUMS"  # beside safetensors, whose format has no checksums
 # In an architecture: how the network is to be used, not what it is made of.
 NOTES = ("whole_comics", "threshold", "page_width")
 KINDS = {kind.__name__: kind for kind in (ResnetGenerator, PatchGAN, UNet)}
@@ -36,6 +37,8 @@ def failures_named(message: str) -> Iterator[None]:
     """Whatever fails inside (readers of foreign files fail in any way) is a UserError."""
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
         reason = (str(error).strip() or "no reason given").splitlines()[0]
         raise UserError(f"{message} ({type(error).__name__}: {reason})") from error
@@ -48,17 +51,21 @@ def save_checkpoint(path: Path, checkpoint: dict) -> None:
     write_bytes(path, content.getbuffer())
 
 
+def check_sums(archive: Path | io.BytesIO) -> None:
+    """Raises ValueError if a part of a zip archive is damaged: torch does not look."""
+    with zipfile.ZipFile(archive) as parts:
+        if damaged := parts.testzip():
+            raise ValueError(f"wrong checksum of {damaged}")
+
+
 def read_weights(path: Path) -> Any:
     """What torch.save wrote to `path`, on the CPU; tensors and plain values only, so that no code
     of the file can run. Raises UserError."""
     if not Path(path).is_file():
         raise UserError(f"{path}: expected a file of weights, found no such file")
     try:
-        if zipfile.is_zipfile(path):  # torch does not look at the checksums
-            with zipfile.ZipFile(path) as parts:
-                damaged = parts.testzip()
-            if damaged:
-                raise ValueError(f"wrong checksum of {damaged}")
+        if zipfile.is_zipfile(path):
+            check_sums(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's own message advises to let the file run code
         message = f"{path}: expected weights written by torch.save, found other content or damage"
@@ -75,12 +82,28 @@ def write_shipped(
         state[key] = (value.half() if value.is_floating_point() else value).contiguous()
     metadata = {"architecture": json.dumps({name: architecture}, sort_keys=True), **notes}
     write_bytes(path, save(state, metadata))
+    sums = recorded_sums(path.parent) | {path.name: file_hash(path)}
+    lines = [f"{value}  {name}\n" for name, value in sorted(sums.items())]
+    write_text(path.with_name(SUMS), "".join(lines))
+
+
+def recorded_sums(folder: Path) -> dict[str, str]:
+    """File -> SHA-256, as `sha256sum` writes them to SUMS in a folder; empty if that is missing."""
+    lines = lines_of(folder / SUMS) if (folder / SUMS).exists() else []
+    words = [line.split() for _, line in lines]
+    return {name: value for value, name in filter(lambda pair: len(pair) == 2, words)}
 
 
 def read_checkpoint(path: Path, name: str) -> tuple[dict[str, Any], Any]:
     """(architecture, state dict) of the network `name` in a checkpoint of the training loop, or in
     a file of `write_shipped`, widened to float32. Raises UserError."""
     if path.suffix == ".safetensors":
+        recorded = recorded_sums(path.parent).get(path.name)
+        if recorded and path.is_file() and file_hash(path) != recorded:
+            raise UserError(
+                f"{path}: damaged, its SHA-256 is not the one in {SUMS}; fetch it again, or, if it"
+                f" was made anew, write that file anew: sha256sum *.safetensors > {SUMS}"
+            )
         expected = f"{path}: expected a network {name!r} of this repository, found something else"
         with failures_named(expected), safe_open(path, "pt") as file:
             keys = list(file.keys())
@@ -131,7 +154,8 @@ def load_network(path: Path, name: str) -> nn.Module:
     if kind is None:
         raise UserError(f"{path}: expected one of {', '.join(KINDS)} as {name!r}")
     made_of = {key: value for key, value in architecture.items() if key not in ("kind", *NOTES)}
-    network = kind(**made_of)
+    with failures_named(f"{path}: no {architecture['kind']} can be made of {made_of}"):
+        network = kind(**made_of)
     network.architecture = architecture
     load_strictly(network, state, path)
     return network.eval().requires_grad_(False)

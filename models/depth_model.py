@@ -198,7 +198,9 @@ def depth_model(
         model = rebuild({"kind": "TorchScript", "file": name, **override})
     else:
         architecture, state = read_checkpoint(path, "depth")
-        model = rebuild(architecture | override)
+        with failures_named(f"{path}: no depth model can be made of {architecture}"):
+            model = rebuild(architecture | override)
+            network_size(32, 32, model.resolution, model.multiple)
         load_strictly(model, state, path)
     return model
 

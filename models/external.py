@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from common.errors import UserError
 from common.files import file_hash
 from common.trust import check_trust
-from models.checkpoints import SHIPPED, WEIGHTS, failures_named
+from models.checkpoints import SHIPPED, WEIGHTS, check_sums, failures_named
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation
 
@@ -131,6 +131,7 @@ def torchscript_network(file: str) -> ExternalNetwork:
     check_trust(file, hashlib.sha256(content).hexdigest())
     expected = f"{file}: expected a TorchScript file, found one that does not load"
     with failures_named(expected), warnings.catch_warnings():
+        check_sums(io.BytesIO(content))
         warnings.simplefilter("ignore")  # since torch 2.15: that torch.jit as a whole is deprecated
         network = torch.jit.load(io.BytesIO(content), map_location="cpu")
     return ExternalNetwork(network, 384, UNIT, convert=torch.exp)

@@ -110,7 +110,8 @@ def svg_tree(path: Path) -> etree._ElementTree:
     try:
         tree = etree.parse(regular(path), parser)
     except (OSError, etree.XMLSyntaxError) as error:
-        raise UserError(f"{path}: not readable as SVG ({error})") from error
+        reason = " ".join(str(error).split())  # lxml's has two lines
+        raise UserError(f"{path}: not readable as SVG ({reason})") from error
     if tree.docinfo.internalDTD is not None and any(tree.docinfo.internalDTD.iterentities()):
         raise UserError(f"{path}: declares XML entities, which are refused; write them out")
     return tree

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from common.errors import UserError
 from common.files import lines_of, write_text
 
+LARGEST = 10**9  # of the numbers in an ordering: no file holds a larger image
+
 
 class Point(NamedTuple):
     """A point of a depth ordering. Same object level = same object; the intra level orders points
@@ -23,7 +25,10 @@ def read_ordering(path: Path) -> list[Point]:
     points = []
     for number, line in lines_of(path):
         try:
-            points.append(Point(*(int(word) for word in line.split())))
+            point = Point(*(int(word) for word in line.split()))
+            if max(map(abs, point)) > LARGEST:
+                raise ValueError
+            points.append(point)
         except (ValueError, TypeError):
             expected = "four integers `object_level intra_level x y`"
             raise UserError(f"{path}:{number}: expected {expected}, found {line!r}") from None

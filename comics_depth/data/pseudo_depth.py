@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from tqdm import tqdm
@@ -69,18 +69,27 @@ def write_pseudo_depth(
     splits.report("coco17_depth", lists, "photographs", skipped)
 
 
-def teacher_note(teacher: ModelSource, averaged: bool) -> dict[str, Any]:
-    """{name, sha256 of its file (None where it has none)}, and {averaged: true} if it is."""
+class TeacherNote(TypedDict):
+    """Whose depth it is: its name, SHA-256 of its file (None where it has none), and whether the
+    depth is averaged over views."""
+
+    name: str
+    sha256: str | None
+    averaged: NotRequired[bool]
+
+
+def teacher_note(teacher: ModelSource, averaged: bool) -> TeacherNote:
     file = Path(teacher.weights or SHIPPED.get(teacher.name, teacher.name))
     found = {"name": str(teacher.name), "sha256": file_hash(file) if file.is_file() else None}
     return found | ({"averaged": True} if averaged else {})
 
 
-def check_teacher(layout: Layout, made_by: dict[str, Any], restart: bool) -> None:
+def check_teacher(layout: Layout, made_by: TeacherNote, restart: bool) -> None:
     """Raises UserError if the depth that is there is another teacher's; the same file under another
     name is the same."""
     note = layout.photograph_teacher
-    before = read_json(note) if note.exists() else {"name": "an unknown teacher"}
+    unknown = {"name": "an unknown teacher"}
+    before = read_json(note, TeacherNote) if note.exists() else unknown
     compared = {*made_by, *before} - ({"name"} if made_by["sha256"] else set())
     same = all(made_by.get(key) == before.get(key) for key in compared)
     if not same and not restart and any(layout.photograph_depth.rglob("*.png")):

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from comics_depth.data.tensors import image_array
 from comics_depth.images import write_figure
 from comics_depth.pages.depth import text_map
+from common.errors import UserError
 from common.files import file_hash, read_json, write_json
 
 Predicted = tuple[str, np.ndarray, np.ndarray, np.ndarray]
@@ -92,7 +93,9 @@ def plot_choice(
 
 def read_choice(path: Path, network: Path) -> dict:
     """What was chosen for a network; what was chosen for another file does not count."""
-    found = read_json(path) if path.exists() else {}
+    found = read_json(path, dict[str, float | str]) if path.exists() else {}
+    if not isinstance(found.get("threshold", 0.5), float | int):
+        raise UserError(f"{path}: damaged, the threshold is no number; choose it again")
     return found if found.get("network") == file_hash(network) else {}
 
 

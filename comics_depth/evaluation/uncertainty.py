@@ -1,5 +1,7 @@
 """How far a depth model disagrees with itself on frames."""
 
+from typing import TypedDict
+
 import torch
 from tqdm import tqdm
 
@@ -13,13 +15,20 @@ from models.checkpoints import model_fingerprint
 from models.depth_model import AveragedDepth, depth_model
 
 
+class Measured(TypedDict):
+    """How far which model disagrees with itself, by frame."""
+
+    made_by: dict[str, str | None]
+    disagreement: dict[str, float]
+
+
 def most_uncertain(layout: Layout, names: list[str], source: ModelSource, count: int) -> list[str]:
     """The `count` of the frames `names` on which the model disagrees most with itself (see
     AveragedDepth.disagreement), the most first. `layout.uncertainty` keeps what was measured of the
     same model and frames, so that an interruption costs one frame."""
     made_by = {"depth_model": model_fingerprint(*source)}
     made_by["frames"] = file_hash(layout.manifest) if layout.manifest.exists() else None
-    before = read_json(layout.uncertainty) if layout.uncertainty.exists() else {}
+    before = read_json(layout.uncertainty, Measured) if layout.uncertainty.exists() else {}
     measured = before["disagreement"] if before.get("made_by") == made_by else {}
     missing = [name for name in names if name not in measured]
     if missing:

@@ -3,6 +3,7 @@
 import base64
 import io
 from pathlib import Path
+from typing import TypedDict
 
 import jinja2
 import numpy as np
@@ -17,6 +18,19 @@ from common.files import read_json, write_text
 SIDE = 640  # pixels, the long side of a frame
 
 
+class Frame(TypedDict):
+    """Of a frame in page.json, what is shown."""
+
+    depth: str
+    confidence: float
+
+
+class Page(TypedDict):
+    """Of page.json, what is shown."""
+
+    frames: list[Frame]
+
+
 def write_viewer(path: Path, output: Path, names: list[str]) -> None:
     """Writes an HTML page that holds all it shows: of each page in the output folder its preview
     and its frames, for which it needs `<frame>_image.jpg`."""
@@ -24,8 +38,8 @@ def write_viewer(path: Path, output: Path, names: list[str]) -> None:
     for name in names:
         folder = output / name
         frames = []
-        for frame in read_json(folder / "page.json")["frames"]:
-            depth = folder / frame["depth"]
+        for frame in read_json(folder / "page.json", Page)["frames"]:
+            depth = folder / Path(frame["depth"]).name
             image = read_image(depth.with_name(f"{depth.stem}_image.jpg"))
             factor = SIDE / max(image.shape[:2])
             image = shrunk(image, factor)

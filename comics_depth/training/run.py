@@ -19,7 +19,7 @@ from common.files import (
     write_json,
     write_text,
 )
-from models.checkpoints import read_weights
+from models.checkpoints import failures_named, read_weights
 
 # Options that say where and how fast a run computes, not what: they may differ on resuming.
 FREE_OPTIONS = {"workers", "restart", "accumulate"}
@@ -102,7 +102,9 @@ class Run:
             if not self.previous.exists():
                 raise
             print(f"{error}: taking {self.previous.name}, an epoch before", flush=True)
-            return read_weights(self.previous)
+            checkpoint = read_weights(self.previous)
+            self.last.unlink(missing_ok=True)  # or it would become the one before
+            return checkpoint
 
     def _compare(self, part: str, theirs: dict[str, Any]) -> None:
         ours = self.config[part]
@@ -156,7 +158,9 @@ def finished_run(folder: Path, command: str) -> Path:
         checkpoint = read_weights(last)
     except UserError as error:
         raise UserError(f"{error}; run again, to go on from the epoch before: {command}") from error
-    if checkpoint["epoch"] < checkpoint["epochs"]:
+    with failures_named(f"{last}: expected the checkpoint of a training"):
+        finished = checkpoint["epoch"] >= checkpoint["epochs"]
+    if not finished:
         raise UserError(f"{folder}: this run is not finished; run first: {command}")
     best = folder / "best.pt"
     return best if best.exists() else last

@@ -13,6 +13,7 @@ import torch
 
 from comics_depth.evaluation.predicting import as_predictor
 from comics_depth.synthetic.photographs import photograph
+from common.files import file_hash
 from models.checkpoints import (
     PAGE_NETWORK,
     SHIPPED,
@@ -21,6 +22,7 @@ from models.checkpoints import (
     UserError,
     load_network,
     read_checkpoint,
+    recorded_sums,
     write_shipped,
 )
 from models.depth_model import AveragedDepth, depth_model
@@ -55,7 +57,9 @@ def test_shipped_files_are_small_and_have_a_card():
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
     assert {"default", "default-comics"} <= set(SHIPPED) and TEXT_AREAS.stat().st_size < 5e6
     assert PAGE_NETWORK.stat().st_size < 6e6
-    for path in WEIGHTS.glob("*.safetensors"):
+    paths = list(WEIGHTS.glob("*.safetensors"))
+    assert recorded_sums(WEIGHTS) == {path.name: file_hash(path) for path in paths}
+    for path in paths:
         assert path.stat().st_size < 15e6 and f"`{path.name}`" in card
     assert licence("default").startswith("MIT")
 
@@ -114,6 +118,11 @@ def test_written_weights_come_back_and_other_files_are_told(tmp_path):
     )
     with pytest.raises(UserError, match=r"mine\.safetensors: expected a network 'text'"):
         read_checkpoint(tmp_path / "mine.safetensors", "text")
+    flipped = bytearray((tmp_path / "mine.safetensors").read_bytes())
+    flipped[-9] ^= 1
+    (tmp_path / "mine.safetensors").write_bytes(flipped)
+    with pytest.raises(UserError, match=r"mine\.safetensors: damaged, its SHA-256"):
+        depth_model(str(tmp_path / "mine.safetensors"))
     (tmp_path / "broken.safetensors").write_bytes(b"no weights")
     with pytest.raises(UserError, match=r"broken\.safetensors: expected a network"):
         depth_model(str(tmp_path / "broken.safetensors"))

@@ -254,7 +254,8 @@ def test_a_damaged_last_checkpoint_gives_way_to_the_one_before(tmp_path, damage,
             read_weights(last)
     train(tmp_path / "damaged")
     assert "taking previous.pt" in capsys.readouterr().out
-    assert same(checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "damaged"))
+    for name in ("last", "previous"):
+        assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "damaged", name))
 
 
 def test_a_finished_run_does_nothing_and_says_so(tmp_path, capsys):
