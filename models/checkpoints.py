@@ -4,6 +4,7 @@ repository."""
 import contextlib
 import io
 import json
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,10 +46,21 @@ def failures_named(message: str) -> Iterator[None]:
 
 
 def save_checkpoint(path: Path, checkpoint: dict) -> None:
-    """Writes it; the same values give the same bytes, since torch puts no path into the file."""
+    """Writes it; the same values give the same bytes, also where some of them were read from a
+    checkpoint."""
     content = io.BytesIO()
-    torch.save(checkpoint, content)
+    torch.save(_unshared(checkpoint), content)
     write_bytes(path, content.getbuffer())
+
+
+def _unshared(value: Any) -> Any:
+    """The value made anew of dicts, lists and tuples of its own, with one object for each word:
+    pickle writes an object that comes again as a reference."""
+    if isinstance(value, dict):
+        return {_unshared(key): _unshared(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_unshared, value))
+    return sys.intern(value) if type(value) is str else value
 
 
 def check_sums(archive: Path | io.BytesIO) -> None:

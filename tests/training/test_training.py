@@ -209,8 +209,10 @@ def test_a_run_killed_inside_an_epoch_goes_on_as_if_it_had_not_been(tmp_path, ma
         finished_run(tmp_path / "killed", "the command")
     train(tmp_path / "killed", make, schedule="linear")
     assert comparable(tmp_path / "whole") == comparable(tmp_path / "killed")
-    for name in ("last", "best"):
+    for name in ("last", "best", "previous"):
         assert same(checkpoint(tmp_path / "whole", name), checkpoint(tmp_path / "killed", name))
+        whole, killed = (tmp_path / run / f"{name}.pt" for run in ("whole", "killed"))
+        assert whole.read_bytes() == killed.read_bytes()  # so that their hashes are the same
     assert not [path for path in (tmp_path / "killed").rglob("*") if ".partial" in path.name]
 
 
