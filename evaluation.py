@@ -43,7 +43,7 @@ from comics_depth.evaluation.sets import (
 from comics_depth.evaluation.table import CAPTION, markdown
 from comics_depth.paths import LEADERBOARD, SPLITS, Layout
 from common.errors import UserError
-from common.files import write_json
+from common.files import lock, write_json
 
 EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
   python evaluation.py all --preset demo
@@ -155,6 +155,7 @@ def main() -> None:
         "rows": {one.name: record(layout, one, maps[one], how) for one in sets if one in maps},
     }
     if report:
+        lock(report)
         write_report(report, rows, caption, protocol, frames, maps, layout.frame)
         write_json(report / "records.json", records)
     if args.approach == "leaderboard":

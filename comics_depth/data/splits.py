@@ -77,20 +77,23 @@ def dcm_split(layout: Layout, seed: int) -> dict[str, str]:
     """Page -> split as the DCM lists say; {} where there is no DCM. If none of the three lists
     exists, a seeded 80/10/10 split of the pages with boxes is written as these lists. Raises
     UserError for a page in two lists."""
-    lists = [layout.dcm_pages(part) for part in SPLITS]
-    missing = [path.name for path in lists if not path.exists()]
-    if len(missing) == len(SPLITS):
+    lists = {part: layout.dcm_pages(part) for part in SPLITS}
+    missing = [path.name for path in lists.values() if not path.exists()]
+    if missing:
         boxes = layout.dcm_boxes.rglob("*.txt")
         pages = [path.relative_to(layout.dcm_boxes).with_suffix("").as_posix() for path in boxes]
         drawn = seeded_split(pages, PAGE_SHARES, seed)
+        # those that are there may be of this draw, which was interrupted
+        for part, path in lists.items():
+            if path.exists() and set(read_names(path)) != {n for n in drawn if drawn[n] == part}:
+                wrong = f"{', '.join(missing)} missing; an empty file will do"
+                raise UserError(f"{layout.dcm}: {wrong}")
         if drawn:
             write_lists(layout.dcm_pages, drawn)
         return drawn
-    if missing:
-        raise UserError(f"{layout.dcm}: {', '.join(missing)} missing; an empty file will do")
     split: dict[str, str] = {}
-    for path, part in zip(lists, SPLITS, strict=True):
-        for name in read_names(path, ""):
+    for part, path in lists.items():
+        for name in read_names(path):
             suffix = Path(name).suffix
             page = name.removesuffix(suffix) if suffix.lower() in IMAGE_SUFFIXES else name
             if page.startswith("/") or ".." in page.split("/"):

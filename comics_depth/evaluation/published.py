@@ -39,7 +39,14 @@ class Published(NamedTuple):
 
 
 def read_published(folder: Path) -> Published:
-    """What write_published wrote. Raises UserError if it is missing."""
+    """What write_published wrote. Raises UserError if it is missing or damaged."""
+    try:
+        return _read_published(folder)
+    except (LookupError, TypeError, ValueError, AttributeError, OSError, csv.Error) as error:
+        raise UserError(f"{folder}: missing, damaged, or not written by this program") from error
+
+
+def _read_published(folder: Path) -> Published:
     records = read_json(folder / "records.json")
     counts: dict[tuple[str, str], dict[str, list[list[int]]]] = {}
     with open(folder / "per_image.csv", encoding="utf-8", newline="") as file:

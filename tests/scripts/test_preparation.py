@@ -16,10 +16,11 @@ from PIL import Image
 
 from comics_depth.data.annotations import read_boxes, read_svg
 from comics_depth.data.depth_files import read_depth
-from comics_depth.data.splits import image_names, photograph_split, seeded_split
+from comics_depth.data.splits import dcm_split, image_names, photograph_split, seeded_split
 from comics_depth.images import read_image, write_image
 from comics_depth.paths import SPLITS, Layout, read_manifest, read_names
 from common.errors import UserError
+from common.files import write_text
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "realdata"
@@ -481,6 +482,18 @@ class Ramp(torch.nn.Module):
 def teacher(path, slope):
     torch.jit.script(Ramp(slope)).save(str(path))
     return path
+
+
+def test_lists_that_were_half_drawn_are_drawn_to_the_end(layout):
+    for number in range(9):
+        write_text(layout.dcm_boxes / f"p{number}.txt", "8 0 0 9 9\n")
+    whole = dcm_split(layout, 0)
+    for part in ("test", "validation", "train"):
+        layout.dcm_pages(part).unlink()
+        assert dcm_split(layout, 0) == whole and layout.dcm_pages(part).exists()
+    layout.dcm_pages("test").unlink()
+    with pytest.raises(UserError, match=r"test\.txt missing; an empty file will do"):
+        dcm_split(layout, 1)
 
 
 def test_depth_of_photographs(layout, tmp_path, monkeypatch, capsys):
