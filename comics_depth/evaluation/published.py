@@ -70,14 +70,18 @@ def record(
     predictions (hashes of network and frames), the run's own options, seed and inputs where it was
     trained here, and a hash of the predictions."""
     note = predictions.folder / "made_by.json"
-    run = layout.run(predictions.folder.name) / "config.json"
+    made_by = read_json(note) if note.exists() else None
+    run = layout.run(predictions.folder.name)
+    checkpoints = [path for path in (run / "best.pt", run / "last.pt") if path.exists()]
+    # a run of this name may have been trained anew since it predicted
+    own = made_by and any(file_hash(path) in made_by.values() for path in checkpoints)
     return {
         "predictions": predictions.folder.name,
         "sha256": content_hash(maps),
         "code": code_revision(),
         "options": options,
-        "made_by": read_json(note) if note.exists() else None,
-        "run": read_json(run) if run.exists() else None,
+        "made_by": made_by,
+        "run": read_json(run / "config.json") if own else None,
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from comics_depth.paths import LEADERBOARD, PEPPERCARROT, Layout, read_names
 from common.errors import UserError
 from common.files import write_json, write_text
 
+ROOT = Path(__file__).parents[2]
 SIZE = (40, 60)
 RULES = ["centre_is_nearer", "chance", "lower_is_nearer"]
 
@@ -123,3 +125,21 @@ def test_the_board_in_the_repository_is_of_our_orderings():
     rows = board.records["rows"]
     assert {"default", "default-comics", *RULES} <= set(rows)
     assert all((row in rows) != (f"`{row}` | `python" in text) for row in OPEN)
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [("demo", "README.md"), ("real_pages", "docs/benchmarks.md")]
+)
+def test_published_tables_are_those_of_their_records(name, table):
+    """Every row of the records stands in the table with its means on validation and test."""
+    text = (ROOT / table).read_text(encoding="utf-8")
+    rows = read_published(ROOT / "docs/records" / name).rows
+    assert len({row.name for row in rows}) > 9
+    means = {}
+    for row in rows:
+        means.setdefault(row.name, []).append(f"{row.scores['inter_objects']['mean']:.3f} ")
+    for row, shown in means.items():
+        lines = [line for line in text.splitlines() if line.startswith(f"| `{row}` |")]
+        assert any(all(mean in line for mean in shown) for line in lines), (
+            f"{row}: write docs/records/{name} anew, of `evaluation.py all --report FOLDER`"
+        )
