@@ -8,7 +8,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from comics_depth.cli import apply_preset, command_line, run_main, values, with_full_commands
+from comics_depth.cli import (
+    apply_preset,
+    check_models,
+    command_line,
+    run_main,
+    values,
+    with_full_commands,
+)
 from comics_depth.evaluation.agreement import agreed_frames, agreement, agreement_text
 from comics_depth.evaluation.metrics import KINDS, PROTOCOLS
 from comics_depth.evaluation.pairs import read_pairs
@@ -63,6 +70,7 @@ def main() -> None:
     layout, protocol = args.layout, args.protocol
     with_models = args.approach in ("models", "leaderboard")
     models = named_models(args.words) if with_models else {}
+    check_models([*models.values()], args.licence_policy)
     if models:
         sets, baseline = model_sets(layout, models, args.baseline)
     elif args.baseline or args.averaged or args.floats or args.restart:

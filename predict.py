@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from comics_depth.annotating.boxes import BoxServer
-from comics_depth.cli import run_main, values
+from comics_depth.cli import check_models, run_main, values
 from comics_depth.images import read_image
 from comics_depth.options import OPTIONS
 from comics_depth.pages.exports import FORMATS, PATHS, Exports
@@ -70,6 +70,7 @@ def main() -> None:
     args = command_line().parse_args()
     if args.trust_code:
         trust_code()
+    check_models([args.model], args.licence_policy)
     exports = values(args, *EXPORTS)
     exports["crops"] = args.crops or args.html
     options = PredictionOptions(
@@ -162,6 +163,7 @@ def command_line() -> argparse.ArgumentParser:
         help="weights file of a named model, for machines without network",
     )
     add("--trust-code", **OPTIONS["trust_code"])
+    add("--licence-policy", **OPTIONS["licence_policy"])
     add(
         "--image-size",
         type=int,

@@ -59,6 +59,7 @@ def command_line(
         type=Path,
         help="trained networks and tables (paper: models/trained, others: models/trained/PRESET)",
     )
+    add("--licence-policy", **OPTIONS["licence_policy"])
     add("--dry-run", action="store_true", help="say what would run, and do nothing")
     if not {"teacher", "depth_model"}.isdisjoint(names):
         names += ("trust_code",)
@@ -120,8 +121,17 @@ def model_source(args: argparse.Namespace, role: str) -> ModelSource:
         raise UserError(
             f"--preset {args.preset} needs --{role.replace('_', '-')}: {OPTIONS[role]['help']}"
         )
+    check_models([name], args.licence_policy)
     own = role == "depth_model" or args.teacher == args.depth_model
     return ModelSource(name, args.depth_weights if own else None)
+
+
+def check_models(names: Sequence[str], policy: str) -> None:
+    """Raises UserError if the licence of one of the depth models does not allow what is asked."""
+    from models.licences import check_licence  # of the floor below, and not needed by most commands
+
+    for name in names:
+        check_licence(name, policy)
 
 
 class Step(NamedTuple):

@@ -119,6 +119,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "run the code that a TorchScript file or torch.hub brings (see SECURITY.md)",
     },
+    "licence_policy": {
+        "choices": ("any", "open", "commercial"),
+        "default": "any",
+        "help": "refuse depth models whose licence does not allow this use (docs/licences.md;"
+        " default: any)",
+    },
     "workers": {
         "type": int,
         "help": "processes that read data (default: 0 in training, all cores in preparation)",

@@ -1,10 +1,9 @@
-"""Depth networks from elsewhere: torch.hub, the transformers library, TorchScript files; licences.
+"""Depth networks from elsewhere: torch.hub, the transformers library, TorchScript files.
 
 This module builds networks; models.depth_model puts them behind one interface.
 """
 
 import contextlib
-import functools
 import hashlib
 import io
 import warnings
@@ -15,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from common.errors import UserError
 from common.files import file_hash
 from common.trust import check_trust
-from models.checkpoints import SHIPPED, WEIGHTS, check_sums, failures_named
+from models.checkpoints import check_sums, failures_named
+from models.licences import licence
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation
 
@@ -191,25 +190,3 @@ def transformers_network(name: str, pretrained: bool) -> ExternalNetwork:
 
 def inverse_of_metres(depth: Tensor) -> Tensor:
     return 1 / depth.clamp_min(NEAREST)
-
-
-@functools.cache  # a hub that does not answer costs half a minute
-def licence(name: str) -> str:
-    """Licence of the weights of a depth model, in the words of its model card."""
-    if name in OFFICIAL or name in HUB_MODELS:
-        return "MIT"
-    if name in SHIPPED:
-        with safe_open(SHIPPED[name], "pt") as file:
-            return file.metadata().get("licence", f"see the model card in models/{WEIGHTS.name}")
-    if not name.startswith("hf:"):
-        return "unknown, ask who made the file"
-    repository = name.removeprefix("hf:")
-    found = None
-    # Not known without a card, or without a network and a card that was read before.
-    with contextlib.suppress(Exception):
-        from huggingface_hub import ModelCard
-
-        card = Path(repository, "README.md")
-        data = ModelCard.load(card if Path(repository).is_dir() else repository).data
-        found = data.get("license_name") or data.get("license")
-    return str(found or "unknown, see the model's page")

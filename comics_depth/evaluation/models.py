@@ -13,7 +13,7 @@ from comics_depth.training.run import checkpoint_of
 from common.errors import UserError
 from models.checkpoints import SHIPPED, model_fingerprint
 from models.depth_model import AveragedDepth, depth_model
-from models.external import licence
+from models.licences import licence
 
 
 def predict_with_models(

@@ -26,7 +26,7 @@ from comics_depth.paths import Layout
 from common.files import write_json, write_text
 from models.checkpoints import UserError, model_fingerprint, save_checkpoint
 from models.depth_model import depth_model
-from models.external import licence
+from models.licences import licence
 
 RULES = ("lower_is_nearer", "centre_is_nearer", "chance")
 SIZE = (40, 60)

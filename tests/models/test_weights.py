@@ -26,7 +26,7 @@ from models.checkpoints import (
     write_shipped,
 )
 from models.depth_model import AveragedDepth, depth_model
-from models.external import licence
+from models.licences import licence
 
 STORED = Path(__file__).with_name("shipped_depth.json")
 
