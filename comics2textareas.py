@@ -122,7 +122,7 @@ def train(
     image_size: int,
     scale: float,
 ) -> None:
-    crops = {"transform": text_crops(image_size), "seed": options.seed, "scale": scale}
+    crops = {"view": text_crops(image_size, scale), "seed": options.seed}
     frames = labelled_frames(layout, "train", **crops)
     held_out = labelled_frames(layout, "validation")
     torch.manual_seed(options.seed)

@@ -4,7 +4,6 @@ photographs."""
 if __name__ == "__main__":
     import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from comics_depth.data.datasets import PairedDomains
 from comics_depth.data.prepared import comics_frames, data_files, photographs, text_free_crops
 from comics_depth.data.splits import image_names
 from comics_depth.data.tensors import image_array, image_tensor
-from comics_depth.data.transforms import Sample, central_crops, random_crops
+from comics_depth.data.transforms import View, central_crops, random_crops
 from comics_depth.evaluation.predicting import as_predictor, predict_frames
 from comics_depth.images import read_image, write_image
 from comics_depth.options import FITTING, MODELS, TRAINING
@@ -145,10 +144,10 @@ def main() -> None:
 
 
 def paired_domains(
-    layout: Layout, variant: str, seed: int, split: str, crops: Callable[[Sample], Sample]
+    layout: Layout, variant: str, seed: int, split: str, view: View
 ) -> PairedDomains:
     """Photographs and comics of a split, as the variant is to see them."""
-    options = {"transform": crops, "seed": seed}
+    options = {"view": view, "seed": seed}
     natural = photographs(layout, split, **options)
     if variant == "without_text" and split == "train":
         return PairedDomains(natural, text_free_crops(layout, **options))

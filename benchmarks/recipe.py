@@ -1,7 +1,10 @@
 """The loops of the 2020 recipe, plainly: what speed.py measures the trainings against."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -112,3 +115,16 @@ def reference_fit(network: nn.Module, lr: float, loss_of: Callable) -> Callable:
         return loss.item()
 
     return step
+
+
+def reference_crop(path: Path, size: int, rng: np.random.Generator) -> torch.Tensor:
+    """(3, size, size) in [0, 1], any part of the photograph with its shorter side at `size`."""
+    image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) / 255.0
+    height, width = image.shape[:2]
+    scale = size / min(height, width)
+    resized = (max(size, round(width * scale)), max(size, round(height * scale)))
+    image = cv2.resize(image, resized, interpolation=cv2.INTER_CUBIC)
+    top = rng.integers(0, image.shape[0] - size + 1)
+    left = rng.integers(0, image.shape[1] - size + 1)
+    image = image[top : top + size, left : left + size].transpose(2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(image).astype(np.float32))

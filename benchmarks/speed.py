@@ -5,7 +5,8 @@ The reference (recipe.py) is written plainly: eager float32, images in NCHW, a f
 use of a network, a loss read after every step. Ours is what the scripts run: the objective and the
 step of the training loop. Both do the same work on the same batch in turns; the ratio is the
 reference's time through ours, higher is faster: smallest, median and largest of the rounds. On a
-CPU one thread and its processor time, on CUDA the time on the wall until the device is done."""
+CPU one thread and its processor time, on CUDA the time on the wall until the device is done.
+`loader` reads the JPEGs of --photographs (default: some that are drawn, 640 x 480)."""
 
 import argparse
 import copy
@@ -13,20 +14,31 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import cv2
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import nn
 
-from benchmarks.recipe import reference_cyclegan, reference_fit, reference_networks
+from benchmarks.recipe import reference_crop, reference_cyclegan, reference_fit, reference_networks
+from comics_depth.data.datasets import Frames
+from comics_depth.data.tensors import as_floats
+from comics_depth.data.transforms import random_crops
+from comics_depth.images import write_image
+from comics_depth.synthetic.kinds import KINDS
+from comics_depth.synthetic.photographs import photograph
 from comics_depth.training.devices import resolved_precision
+from comics_depth.training.loading import data_loader
 from comics_depth.training.loop import TrainingOptions, _Training
 from comics_depth.training.run import Run
 from models.depth_model import depth_model, rebuild
@@ -53,6 +65,7 @@ def main() -> None:
     add = parser.add_argument
     add("--only", choices=tuple(DUELS), help="one of the measurements (default: all)")
     add("--device", choices=("cpu", "cuda"), help="default: CUDA where there is any")
+    add("--photographs", type=Path, metavar="FOLDER", help="JPEGs that `loader` reads")
     add("--json", type=Path, help="file for the results: name -> ratio, seconds of a call")
     args = parser.parse_args()
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -66,7 +79,7 @@ def main() -> None:
     results = {}
     for group in [args.only] if args.only else DUELS:
         for name, make in DUELS[group].items():
-            duel = make(device)
+            duel = make(device, args.photographs) if group == "loader" else make(device)
             if duel:
                 results[name] = measured(duel, device)
                 told(name, results[name])
@@ -177,6 +190,33 @@ def depth(device: str) -> Duel:
     )
 
 
+def loader(device: str, folder: Path | None) -> Duel:
+    """Random crops of 384 pixels of JPEGs, in batches of 4 as floats, without a cache or workers; a
+    call reads every photograph."""
+    cv2.setNumThreads(1)
+    drawn = tempfile.TemporaryDirectory()
+    if folder is None:
+        folder = Path(drawn.name)
+        for number, kind in enumerate(list(KINDS) * 2):
+            image, _ = photograph(kind, np.random.default_rng(number), 480, 640)
+            write_image(folder / f"{number}.jpg", image, quality=90)
+    paths = {path.stem: path for path in sorted(folder.glob("*.jpg"))}
+    frames = Frames(list(paths), paths.__getitem__, view=random_crops(384))
+    rng = np.random.default_rng(0)
+
+    def ours() -> None:
+        for batch in data_loader(frames, 4, 0, torch.device("cpu")):
+            as_floats(batch)
+
+    def reference() -> None:
+        crops = [reference_crop(path, 384, rng) for path in paths.values()]
+        for first in range(0, len(crops), 4):
+            torch.stack(crops[first : first + 4])
+
+    weakref.finalize(reference, drawn.cleanup)
+    return Duel(ours, reference)
+
+
 # --only -> name in the results -> what is measured; None where the machine has nothing to show
 DUELS: dict[str, dict[str, Callable[[str], Duel | None]]] = {
     "cyclegan": {
@@ -185,6 +225,7 @@ DUELS: dict[str, dict[str, Callable[[str], Duel | None]]] = {
     },
     "unet": {"unet": unet},
     "depth": {"depth": depth},
+    "loader": {"loader": loader},
 }
 
 

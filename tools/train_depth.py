@@ -73,11 +73,11 @@ def train_depth(layout: Layout, world: Layout, *, workers: int | None, restart: 
     the exact depth of drawn ones; writes it to models/weights/."""
     folders = [(layout, layout.photograph_depth)] * REPEATS + [(world, world.photograph_truth)]
     training = [
-        photographs(where, "train", depth=depth, transform=varied_crops(CROP), seed=seed)
+        photographs(where, "train", depth=depth, view=varied_crops(CROP), seed=seed)
         for seed, (where, depth) in enumerate(folders)
     ]
     held_out = [
-        photographs(where, "validation", depth=depth, transform=central_crops(CROP))
+        photographs(where, "validation", depth=depth, view=central_crops(CROP))
         for where, depth in folders[-2:]
     ]
     torch.manual_seed(RECIPE["seed"])
@@ -90,7 +90,7 @@ def train_depth(layout: Layout, world: Layout, *, workers: int | None, restart: 
         PairedDomains(ConcatDataset(training), None),
         run,
         TrainingOptions(**options, workers=workers),
-        validate=depth_validation(objective, pairs, RECIPE["batch_size"]),
+        validate=depth_validation(objective, pairs, RECIPE["batch_size"], workers),
         pictures=sample_grid(objective, pairs),
     )
     model = depth_model(str(run.last))

@@ -61,17 +61,17 @@ class FramesWithPoints(Dataset):
         return len(self.names)
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """{image (3, H, W) in [0, 1], depth (1, H, W), valid (1, H, W): 1 off the text, points (P,
-        4): object level, intra level, x, y in pixels of the image}, sides multiples of
-        `multiple`."""
+        """{image (3, H, W) uint8, depth (1, H, W), valid (1, H, W) uint8, 255 off the text, points
+        (P, 4): object level, intra level, x, y in pixels of the image}, sides multiples of
+        `multiple`; see tensors.as_floats."""
         rng = np.random.default_rng((self.seed, self.epoch, index))
         image = read_image(self.images[index])
         depth = read_depth(self.depths[index])
         height, width = image.shape[:2]
-        valid = np.ones((height, width), np.float32)
+        valid = np.full((height, width), 255, np.uint8)
         if self.masks[index]:
             text = read_image(self.masks[index])[..., 0]
-            valid = np.float32(text < self.threshold * 255)
+            valid = np.uint8(text < self.threshold * 255) * 255
         points = self.points[index]
         if rng.random() < 0.5:
             (x1, y1, x2, y2), points = crop_with_points(width, height, points, rng)
@@ -85,9 +85,9 @@ class FramesWithPoints(Dataset):
             image, depth, valid = image[:, ::-1], depth[:, ::-1], valid[:, ::-1]
             points = points * (1, 1, -1, 1) + (0, 0, size[1] - 1, 0)
         return {
-            "image": float_tensor(image.transpose(2, 0, 1) / np.float32(255)),
+            "image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
             "depth": float_tensor(depth[None]),
-            "valid": float_tensor(valid[None]),
+            "valid": torch.from_numpy(np.ascontiguousarray(valid[None])),
             "points": torch.from_numpy(points),
         }
 

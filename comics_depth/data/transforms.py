@@ -1,8 +1,14 @@
-"""Crops and augmentation under which an image and its layers stay together."""
+"""Which part of a picture a sample shows, and augmentation of its colours."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torchvision import tv_tensors
+from torch.nn.functional import interpolate
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
@@ -12,116 +18,116 @@ from comics_depth.data.tensors import float_tensor, image_array
 Sample = dict[str, torch.Tensor | str]
 
 
-class Layer(tv_tensors.TVTensor):
-    """A float map (1, H, W) that follows its image: resized bilinearly (Mask would take the nearest
-    pixel) and left alone by photometric transforms."""
+class Window(NamedTuple):
+    """The part of a picture, in its pixels, that is shown at `size` (rows, columns)."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    size: tuple[int, int]
+    mirrored: bool = False
+
+    def of(self, layer: torch.Tensor) -> torch.Tensor:
+        """This part of a layer (C, H, W) of the picture, resized bilinearly with antialiasing, in
+        the type of the layer; only the part is resized."""
+        rows = slice(self.top, self.top + self.height)
+        part = layer[:, rows, self.left : self.left + self.width]
+        if part.shape[1:] != self.size:
+            part = interpolate(part[None], self.size, mode="bilinear", antialias=True)[0]
+        return part.flip(-1) if self.mirrored else part
 
 
-def _follow_image(name: str) -> None:
-    """Gives Layer the geometric kernel that images have."""
-    image_kernel = getattr(functional, f"{name}_image")
+@dataclass(frozen=True)
+class View:
+    """How samples show their pictures. window(height, width of a picture): what of it, by torch's
+    random numbers; colours: changes the image (3, h, w), uint8, and leaves layers alone."""
 
-    @functional.register_kernel(getattr(functional, name), tv_tensor_cls=Layer)
-    def kernel(layer: Layer, *args, **kwargs) -> Layer:
-        return tv_tensors.wrap(
-            image_kernel(layer.as_subclass(torch.Tensor), *args, **kwargs), like=layer
-        )
+    window: Callable[[int, int], Window]
+    colours: Callable[[torch.Tensor], torch.Tensor] | None = None
 
 
-for _name in ("resize", "crop", "resized_crop", "center_crop", "horizontal_flip", "pad"):
-    _follow_image(_name)
-
-
-class EnlargeTo(torch.nn.Module):
-    """Enlarges a sample whose shorter side is under `size` pixels; leaves larger ones as they
-    are."""
-
-    def __init__(self, size: int):
-        super().__init__()
-        self.resize, self.size = v2.Resize(size, antialias=True), size
-
-    def forward(self, sample: Sample) -> Sample:
-        return self.resize(sample) if min(sample["image"].shape[-2:]) < self.size else sample
-
-
-class RandomGamma(v2.Transform):
-    """image ** gamma with gamma log-uniform in [1 / most, most]; for images in [0, 1]."""
+class RandomGamma(torch.nn.Module):
+    """image ** gamma with gamma log-uniform in [1 / most, most]; for uint8, or floats in [0, 1]."""
 
     def __init__(self, most: float = 1.5):
         super().__init__()
         self.most = most
 
-    def make_params(self, flat_inputs: list) -> dict:
-        return {"gamma": self.most ** float(torch.empty(1).uniform_(-1, 1))}
-
-    def transform(self, value, params: dict):
-        return (
-            functional.adjust_gamma(value, params["gamma"])
-            if isinstance(value, tv_tensors.Image)
-            else value
-        )
-
-
-class PrintStyle(torch.nn.Module):
-    """Draws the image of a sample as a printed comic, with the probability `share`; its layers stay
-    as they are."""
-
-    def __init__(self, share: float):
-        super().__init__()
-        self.share = share
-
-    def forward(self, sample: Sample) -> Sample:
-        image = printed(sample["image"][None], self.share)[0]
-        return sample | {"image": tv_tensors.Image(image)}
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        gamma = self.most ** float(torch.empty(1).uniform_(-1, 1))
+        return functional.adjust_gamma(image, gamma)
 
 
 def printed(images: torch.Tensor, share: float) -> torch.Tensor:
-    """Images (N, 3, H, W) in [0, 1], each with the probability `share` drawn as a printed comic; by
-    torch's random numbers."""
+    """Images (N, 3, H, W), uint8 or in [0, 1], each with the probability `share` drawn as a printed
+    comic; by torch's random numbers."""
     drawn = []
     for image in images:
         if torch.rand(()) < share:
             rng = np.random.default_rng(int(torch.randint(2**62, ())))
             pixels = print_style(image_array(image), rng).transpose(2, 0, 1)
-            image = float_tensor(pixels / np.float32(255)).to(image.device)
-        drawn.append(image.as_subclass(torch.Tensor))
+            if image.dtype == torch.uint8:
+                image = torch.from_numpy(pixels)
+            else:
+                image = float_tensor(pixels / np.float32(255)).to(image.device)
+        drawn.append(image)
     return torch.stack(drawn)
 
 
-def random_crops(size: int) -> v2.Transform:
-    """Random square crops of images whose shorter side is an eighth longer, flipped, for
-    translation and depth.
+def as_print(image: torch.Tensor) -> torch.Tensor:
+    """An image (3, H, W) drawn as a printed comic."""
+    return printed(image[None], 1)[0]
+
+
+# functions of the module, with arguments bound: processes that read data may have to pickle them
+def _random_square(size: int, share: float, most: float, height: int, width: int) -> Window:
+    """A square anywhere in a picture, its side a `share` of the shorter one, `most` pixels at most;
+    half of them mirrored."""
+    side = round(min(max(1, share * min(height, width)), most))
+    top, left = (int(torch.randint(rest - side + 1, ())) for rest in (height, width))
+    return Window(top, left, side, side, (size, size), bool(torch.rand(()) < 0.5))
+
+
+def _central_square(size: int, height: int, width: int) -> Window:
+    side = min(height, width)
+    return Window((height - side) // 2, (width - side) // 2, side, side, (size, size))
+
+
+def _random_part(size: int, crops: v2.RandomResizedCrop, height: int, width: int) -> Window:
+    part = crops.make_params([torch.empty(3, height, width, device="meta")])
+    return Window(**part, size=(size, size), mirrored=bool(torch.rand(()) < 0.5))
+
+
+def random_crops(size: int) -> View:
+    """Random square parts of pictures, eight ninths of the shorter side, mirrored, for translation
+    and depth.
 
     The margin (286 to 256 in Zhu et al. 2017) keeps the drawn borders of frames out of most crops;
     without it a generator takes horizontal lines for what makes a comic."""
-    return v2.Compose(
-        [
-            v2.Resize(round(size * 9 / 8), antialias=True),
-            v2.RandomCrop(size),
-            v2.RandomHorizontalFlip(),
-        ]
-    )
+    return View(partial(_random_square, size, 8 / 9, math.inf))
 
 
-def central_crops(size: int) -> v2.Transform:
-    """The deterministic counterpart of random_crops, for validation and sample pictures."""
-    return v2.Compose([v2.Resize(size, antialias=True), v2.CenterCrop(size)])
+def central_crops(size: int) -> View:
+    """The squares in the middle of pictures, for validation and sample pictures."""
+    return View(partial(_central_square, size))
 
 
-def text_crops(size: int) -> v2.Transform:
-    """Augmentation of the text-area network (probabilities: grey .1, brightness and contrast .8,
-    gamma .8, flip .5)."""
+def text_crops(size: int, scale: float = 1.0) -> View:
+    """Random squares of `size` pixels of pictures that the text-area network sees at `scale`, small
+    ones enlarged, in other colours (probabilities: grey .1, brightness and contrast .8, gamma .8,
+    mirrored .5)."""
     jitter = v2.RandomApply([v2.ColorJitter(brightness=0.2, contrast=0.2)], 0.8)
     colours = [v2.RandomGrayscale(0.1), jitter, v2.RandomApply([RandomGamma()], 0.8)]
-    return v2.Compose([EnlargeTo(size), v2.RandomCrop(size), *colours, v2.RandomHorizontalFlip()])
+    return View(partial(_random_square, size, 1, size / scale), v2.Compose(colours))
 
 
-def varied_crops(size: int, *between: torch.nn.Module) -> v2.Transform:
-    """Random parts of images, a third of the picture or more, at `size`, changed by what is
-    `between`, in changed colours, flipped: for learning from few images what holds at any scale."""
-    crops = v2.RandomResizedCrop(size, scale=(0.3, 1), ratio=(0.75, 1.33), antialias=True)
+def varied_crops(size: int) -> View:
+    """Random parts of pictures, a third or more, at `size`, in changed colours, mirrored: for
+    learning from few images what holds at any scale."""
+    crops = v2.RandomResizedCrop(size, scale=(0.3, 1), ratio=(0.75, 1.33))
     jitter = v2.RandomApply(
         [v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.4, hue=0.04)], 0.8
     )
     colours = [v2.RandomGrayscale(0.1), jitter, v2.RandomApply([RandomGamma()], 0.5)]
-    return v2.Compose([crops, *between, *colours, v2.RandomHorizontalFlip()])
+    return View(partial(_random_part, size, crops), v2.Compose(colours))

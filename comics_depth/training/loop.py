@@ -1,6 +1,5 @@
 """The training loop: epochs, devices, precision, processes, logging, checkpoints, resume."""
 
-import os
 import sys
 import time
 from collections import defaultdict
@@ -13,10 +12,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration, set_seed
 from timm.layers import convert_sync_batchnorm
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from comics_depth.data.datasets import set_epoch
 from comics_depth.images import write_image
 from comics_depth.training.devices import (
     average_buffers,
@@ -27,6 +25,7 @@ from comics_depth.training.devices import (
     samples_in,
     split_batch,
 )
+from comics_depth.training.loading import Arriving, AtEpoch, EpochOrder, data_loader
 from comics_depth.training.run import Run, read_metrics, summary
 from common.errors import UserError
 from models.checkpoints import read_weights, save_checkpoint
@@ -89,7 +88,9 @@ def fit(
         checkpoint = run.open()
     accelerator = Accelerator(
         mixed_precision=resolved_precision(options.precision),
-        dataloader_config=DataLoaderConfiguration(split_batches=True, even_batches=False),
+        dataloader_config=DataLoaderConfiguration(
+            split_batches=True, even_batches=False, non_blocking=True
+        ),
     )
     say = accelerator.print
     if checkpoint and checkpoint["epoch"] >= options.epochs:
@@ -159,6 +160,17 @@ class _Training:
         optimizers = objective.optimizers
         self.optimizers = {k: accelerator.prepare_optimizer(v) for k, v in optimizers.items()}
         self.rates = {k: v.param_groups[0]["lr"] for k, v in optimizers.items()}
+        self.order = EpochOrder(len(train), options.seed)
+        loader = data_loader(
+            AtEpoch(train),
+            self.batch_size,
+            options.workers,
+            device,
+            sampler=self.order,
+            drop_last=True,
+            collate_fn=getattr(train, "collate", None),  # samples of different sizes
+        )
+        self.loader = accelerator.prepare_data_loader(loader)
 
     def restore(self, checkpoint: dict) -> float | None:
         """Continues from a checkpoint; returns the best value so far. After the optimisers were
@@ -177,29 +189,11 @@ class _Training:
             self.accelerator.scaler.load_state_dict(checkpoint["scaler"])
         return checkpoint["best"]
 
-    def loader(self, epoch: int) -> DataLoader:
-        options = self.options
-        workers = options.workers
-        if workers is None:
-            on_gpu = self.accelerator.device.type == "cuda"
-            workers = min(8, os.cpu_count() or 1) if on_gpu else 0
-        order = torch.Generator().manual_seed(options.seed * 100_003 + epoch)
-        loader = DataLoader(
-            self.train,
-            self.batch_size,
-            shuffle=True,
-            num_workers=workers,
-            drop_last=True,
-            generator=order,
-            collate_fn=getattr(self.train, "collate", None),  # samples of different sizes
-        )
-        return self.accelerator.prepare_data_loader(loader)
-
     def epoch(self, epoch: int) -> dict:
         """One pass over the data; returns the record of means over it."""
         options, accelerator = self.options, self.accelerator
         set_seed(int(np.random.default_rng((options.seed, epoch)).integers(2**31)))
-        set_epoch(self.train, epoch)
+        self.order.epoch = epoch
         # while all batches have one size; frames of many sizes would be searched for every time
         torch.backends.cudnn.benchmark = not hasattr(self.train, "collate")
         self.objective.networks.train()
@@ -210,7 +204,9 @@ class _Training:
         name = f"{self.run.folder.name} {epoch}/{options.epochs}"
         hidden = None if accelerator.is_main_process else True  # None: where there is no terminal
         logged = time.monotonic()
-        bar = tqdm(self.loader(epoch), desc=name, disable=hidden, total=count, leave=False)
+        started = time.perf_counter()
+        batches = Arriving(self.loader)
+        bar = tqdm(batches, desc=name, disable=hidden, total=count, leave=False)
         for step, batch in enumerate(bar):
             factor = options.rate_factor((epoch - 1 + step / count) / options.epochs)
             for group, losses in self.step(batch, factor):
@@ -220,7 +216,8 @@ class _Training:
             if not sys.stderr.isatty() and time.monotonic() - logged > LOG_SECONDS:
                 accelerator.print(f"{name}: step {step + 1} of {count}", flush=True)
                 logged = time.monotonic()
-        record = {"epoch": epoch, "step": epoch * count}
+        waited = batches.waited / (time.perf_counter() - started)
+        record = {"epoch": epoch, "step": epoch * count, "data_wait": round(waited, 4)}
         for term, total in totals.items():
             record[term] = float(accelerator.reduce(total, "mean")) / count
         steps = torch.stack(curve).diff(prepend=zero[None]).cpu().numpy()

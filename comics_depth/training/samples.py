@@ -1,31 +1,38 @@
 """What is measured and drawn of held-out samples after every epoch of a training."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from comics_depth.data.depth_files import preview
-from comics_depth.data.tensors import image_array
+from comics_depth.data.tensors import as_floats, image_array
 from comics_depth.images import label
+from comics_depth.training.loading import data_loader
 
 
 def to_device(batch: dict[str, dict], device: torch.device) -> dict[str, dict[str, torch.Tensor]]:
-    """A batch of PairedDomains on the device, without the names."""
-    return {d: {k: v.to(device) for k, v in s.items() if k != "name"} for d, s in batch.items()}
+    """A batch of PairedDomains on the device, its images as floats, without the names."""
+    moved = {d: {k: v.to(device) for k, v in s.items() if k != "name"} for d, s in batch.items()}
+    return as_floats(moved)
 
 
 def depth_validation(
-    objective, held_out: Dataset, batch_size: int
+    objective, held_out: Dataset, batch_size: int, workers: int | None = 0
 ) -> Callable[[torch.device], dict[str, float]]:
     """val_loss: loss of a DepthTraining on `held_out`; val_ordinal: the share of random pairs of
     pixels that are in the order of the given depth, mean over images (those of constant depth left
     out; absent if all are)."""
 
+    @cache
+    def loader(device: torch.device) -> DataLoader:
+        return data_loader(held_out, batch_size, workers, device)
+
     def validate(device: torch.device) -> dict[str, float]:
         losses, ordinal = [], []
-        for batch in DataLoader(held_out, batch_size):
+        for batch in loader(device):
             batch = to_device(batch, device)
             loss, predicted = objective.measure(batch)
             losses += [float(loss)] * len(predicted)

@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import nn
 from torch.utils.data import Dataset
-from torchvision.transforms import v2
 
 from comics_depth.cli import ModelSource
 from comics_depth.data.datasets import PairedDomains, WithPhotographs
@@ -20,7 +19,7 @@ from comics_depth.data.prepared import (
     frames_with_points,
     photographs,
 )
-from comics_depth.data.transforms import PrintStyle, Sample, central_crops, printed, random_crops
+from comics_depth.data.transforms import View, as_print, central_crops, printed, random_crops
 from comics_depth.evaluation.orderings import ordering_validation, starting_depth
 from comics_depth.paths import Layout, run_name
 from comics_depth.training.devices import default_device
@@ -88,12 +87,12 @@ class Student:
     def fingerprint(self) -> str:
         return model_fingerprint(*self.source)
 
-    def samples(self, split: str, crops: Callable[[Sample], Sample]) -> PairedDomains:
+    def samples(self, split: str, view: View) -> PairedDomains:
         """Photographs with inverse depth, and comics frames with text maps for the variants that
         add text."""
         if self.variant == "printed":
-            crops = v2.Compose([crops, PrintStyle(1)])
-        options = {"transform": crops, "seed": self.options.seed}
+            view = replace(view, colours=as_print)
+        options = {"view": view, "seed": self.options.seed}
         depth = self.layout.photograph_depth
         natural = photographs(self.layout, split, depth=depth, **options)
         if self.variant not in WITH_TEXT:
@@ -167,7 +166,7 @@ class Student:
         return Task(
             objective,
             self.samples("train", random_crops(self.image_size)),
-            depth_validation(objective, held_out, self.options.batch_size),
+            depth_validation(objective, held_out, self.options.batch_size, self.options.workers),
             sample_grid(objective, held_out),
         )
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from torchvision import tv_tensors
 
 from comics_depth.data.print_style import print_style, screen
-from comics_depth.data.transforms import Layer, PrintStyle, printed
+from comics_depth.data.transforms import as_print, printed
 
 
 def picture(height: int = 96, width: int = 128) -> np.ndarray:
@@ -93,7 +92,6 @@ def test_a_share_of_images_is_printed_and_layers_stay():
     assert torch.equal(printed(images, 0), images)
     torch.manual_seed(0)
     assert torch.equal(printed(images, 0.5), some)
-    sample = {"image": tv_tensors.Image(images[0]), "depth": Layer(torch.rand(1, 24, 32))}
-    drawn = PrintStyle(1)(sample)
-    assert not torch.equal(drawn["image"], sample["image"])
-    assert isinstance(drawn["image"], tv_tensors.Image) and drawn["depth"] is sample["depth"]
+    drawn = as_print((images[0] * 255).byte())
+    assert drawn.dtype == torch.uint8 and drawn.shape == images[0].shape
+    assert not torch.equal(drawn, (images[0] * 255).byte())

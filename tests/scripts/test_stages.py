@@ -23,6 +23,7 @@ from comics_depth import running
 from comics_depth.data.datasets import WithPhotographs
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.prepared import comics_frames
+from comics_depth.data.tensors import as_floats
 from comics_depth.evaluation.rules import REFERENCES
 from comics_depth.evaluation.sets import ROWS
 from comics_depth.images import read_image, write_image
@@ -339,7 +340,8 @@ def test_the_tuned_threshold_is_the_one_that_text_is_pasted_with(world, tmp_path
     for threshold in (0.2, 0.6, 0.9):
         layout.text_choice.write_text(f'{{"threshold": {threshold}}}')
         sample = comics_frames(layout, "train", with_text_maps=True)[0]
-        assert np.array_equal(sample["text_mask"][0].numpy(), soft / 255 >= threshold)
+        mask = as_floats(sample)["text_mask"][0].numpy()
+        assert np.array_equal(mask, soft / 255 >= threshold)
     assert "text_mask" not in comics_frames(layout, "train", with_text_maps=False)[0]
 
 
@@ -427,7 +429,7 @@ def test_orderings_beside_translated_photographs_resume_as_if_never_stopped(worl
     assert set(drawn) == {True, False}
     assert "resuming after epoch 1 of 2" in call(layout, DEPTH, *BOTH, "--tag", "halved")
     runs = [layout.run(f"depth_estimator_orderings-{tag}") for tag in ("whole", "halved")]
-    records = [[r | {"seconds": 0} for r in read_metrics(run)] for run in runs]
+    records = [[r | {"seconds": 0, "data_wait": 0} for r in read_metrics(run)] for run in runs]
     assert records[0] == records[1] and records[0][0]["depth/translated"] > 0
     weights = [torch.load(run / "last.pt", weights_only=True)["networks"] for run in runs]
     for name, states in weights[0].items():

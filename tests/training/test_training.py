@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -154,7 +155,8 @@ def train(folder, make=Line, data=None, recorded=None, restart=False, **options)
 def comparable(folder):
     """Records without what may differ between runs."""
     records = read_metrics(folder)
-    return [{k: v for k, v in record.items() if k != "seconds"} for record in records]
+    times = ("seconds", "data_wait")
+    return [{k: v for k, v in record.items() if k not in times} for record in records]
 
 
 def same(one, other):
@@ -368,6 +370,7 @@ def test_more_processes_than_before_get_the_memory_of_the_first(tmp_path):
             process_index=rank,
             prepare_optimizer=id,
             scaler=None,
+            prepare_data_loader=id,
         )
         options = TrainingOptions(1, 2)
         training = _Training(accelerator, objective, Domains(6), Run(tmp_path, {}), options)
@@ -551,10 +554,27 @@ def test_options_are_checked_before_the_work(name, value):
 
 
 def test_the_number_of_workers_changes_nothing(tmp_path):
-    """Not even where the network draws random numbers itself."""
+    """Not even where the network draws random numbers itself, nor in later epochs of workers that
+    live on."""
     for workers in (0, 2):
-        train(tmp_path / str(workers), epochs=2, workers=workers)
+        train(tmp_path / str(workers), epochs=3, workers=workers)
     assert comparable(tmp_path / "0") == comparable(tmp_path / "2")
+
+
+def test_images_are_bytes_until_they_arrive_and_waiting_for_them_is_recorded(tmp_path):
+    seen = []
+
+    class Bytes(Points):
+        def __getitem__(self, index):
+            time.sleep(0.01)
+            return super().__getitem__(index) | {"image": torch.full((3, 4, 4), 51).byte()}
+
+    objective = Line()
+    steps = objective.steps
+    objective.steps = lambda batch: seen.append(batch["image"]) or steps(batch)
+    (record,) = fit_with(objective, Bytes(4), Run(tmp_path, {}), epochs=1, batch_size=2)
+    assert all(torch.equal(image, torch.full((2, 3, 4, 4), 51 / 255)) for image in seen)
+    assert len(seen) == 2 and 0 < record["data_wait"] < 1
 
 
 def test_progress_reaches_a_log_file(tmp_path, monkeypatch, capsys):
@@ -639,7 +659,7 @@ def test_parts_of_a_batch_make_the_step_of_the_whole(tmp_path):
             read_metrics(tmp_path / "parts" / name),
             strict=True,
         ):
-            for key in mine.keys() - {"seconds", "curve", "weight"}:
+            for key in mine.keys() - {"seconds", "data_wait", "curve", "weight"}:
                 assert mine[key] == pytest.approx(theirs[key], rel=1e-4), key
 
 
@@ -741,6 +761,6 @@ def test_two_processes_are_one(tmp_path):
         records = read_metrics(tmp_path / "one" / name), read_metrics(tmp_path / "two" / name)
         assert [len(part) for part in records] == [2, 2]
         for mine, theirs in zip(*records, strict=True):
-            for key in mine.keys() - {"seconds", "curve", "weight"}:
+            for key in mine.keys() - {"seconds", "data_wait", "curve", "weight"}:
                 assert mine[key] == pytest.approx(theirs[key], rel=1e-4)
     assert done.stdout.count("samples, 2 epochs") == 4  # one process speaks
