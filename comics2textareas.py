@@ -4,6 +4,7 @@ crops with it."""
 if __name__ == "__main__":
     import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +41,7 @@ from comics_depth.images import label, read_image, write_image
 from comics_depth.options import FITTING, TRAINING
 from comics_depth.pages.depth import text_map
 from comics_depth.paths import SPLITS, Layout, run_name
+from comics_depth.training.cost import print_cost
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit
 from comics_depth.training.run import Run, RunConfig, finished_run, read_metrics
@@ -79,8 +81,9 @@ def main() -> None:
     run = partial(Run, folder, recorded, {"masks": layout.text_manifest}, args.restart)
     rates = values(args, "features", "lr", "image_size", "scale")
     remove = partial(remove_text, layout, folder, side, args.text_limit, args.seed)
+    fitting = partial(train, layout, run, training, **rates)
     steps = {
-        "train": (partial(train, layout, run, training, **rates), [layout.text_frames], [folder]),
+        "train": (fitting, [layout.text_frames], [folder], [], partial(fitting, print_cost)),
         "select_epoch": (partial(select_epoch, layout, folder), [folder], [folder]),
         "optimize_threshold": (partial(optimize_threshold, layout, folder), [folder], [folder]),
         "visualize_ebdtheque_val": (
@@ -116,6 +119,7 @@ def train(
     layout: Layout,
     run: partial[Run],
     options: TrainingOptions,
+    fitting: Callable = fit,
     *,
     features: int,
     lr: float,
@@ -135,7 +139,7 @@ def train(
         return {"iou": pooled, "iou_per_image": mean_over_frames(counts)}
 
     measured = {"validate": validate, "monitor": "iou", "larger_is_better": True}
-    fit(objective, frames, run(), options, **measured)
+    fitting(objective, frames, run(), options, **measured)
 
 
 def select_epoch(layout: Layout, folder: Path) -> None:

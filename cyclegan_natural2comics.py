@@ -31,6 +31,7 @@ from comics_depth.evaluation.predicting import as_predictor, predict_frames
 from comics_depth.images import read_image, write_image
 from comics_depth.options import FITTING, MODELS, TRAINING
 from comics_depth.paths import Layout, run_name
+from comics_depth.training.cost import print_cost
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit
 from comics_depth.training.run import Run, finished_run
@@ -79,7 +80,7 @@ def main() -> None:
     name = run_name("natural2comics", args.variant, args.tag)
     command = f"`python cyclegan_natural2comics.py {args.variant} --train`"
 
-    def train() -> None:
+    def train(fitting: Callable = fit) -> None:
         described = (*GENERATOR, *DISCRIMINATOR, *OBJECTIVE)
         recorded = values(args, "preset", "variant", *TRAINING, *described)
         networks = {
@@ -109,7 +110,7 @@ def main() -> None:
             objective = CycleGAN(**networks, teacher=teacher)
         domains = partial(paired_domains, layout, args.variant, args.seed)
         held_out = domains("validation", central_crops(args.image_size))
-        fit(
+        fitting(
             objective,
             domains("train", random_crops(args.image_size)),
             Run(layout.run(name), recorded, inputs, args.restart),
@@ -135,8 +136,11 @@ def main() -> None:
     predictions = [layout.predictions(name)]
     student = downloads(*model_source(args, "depth_model"))
     teacher = downloads(args.teacher) if args.variant == "depth_aware" and args.teacher else []
+    data = [layout.photographs, layout.frames]
+    # without lists the photographs would be listed now
+    cost = partial(train, print_cost) if layout.photograph_list("train").exists() else None
     steps = {
-        "train": Step(train, [layout.photographs, layout.frames], [run], teacher),
+        "train": Step(train, data, [run], teacher, cost),
         "generate_depth_images": Step(predict, [layout.frames, run], predictions, student),
         "translate": Step(translate, [args.translate, run], [args.output]),
     }

@@ -4,6 +4,7 @@ printed, or to depth orderings of comics."""
 if __name__ == "__main__":
     import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,8 +26,9 @@ from comics_depth.evaluation.predicting import as_predictor, predict_frames
 from comics_depth.images import write_figure
 from comics_depth.options import FITTING, TRAINING
 from comics_depth.paths import Layout, needed, run_name
+from comics_depth.training.cost import print_cost
 from comics_depth.training.devices import default_device
-from comics_depth.training.loop import Diverged, TrainingOptions
+from comics_depth.training.loop import Diverged, TrainingOptions, fit
 from comics_depth.training.run import finished_run
 from comics_depth.training.students import ORDERINGS, TRANSLATIONS, OrderingStudent, Student
 from common.errors import UserError
@@ -87,9 +89,11 @@ def main() -> None:
     reads = student.reads()
     fetched = downloads(*student.source)
     run = layout.run(name)
+    known = args.variant != ORDERINGS and (args.lr or choice.exists())
+    cost = partial(fitting, fitting=print_cost) if known else None
     steps = {
         "optimize_lr": Step(sweep, reads, [choice.parent], fetched),
-        "train": Step(fitting, reads, [run], fetched),
+        "train": Step(fitting, reads, [run], fetched, cost),
         "generate_depth_images": Step(predict, [layout.frames, run], [layout.predictions(name)]),
     }
     run_steps(parser, args, steps)
@@ -145,7 +149,7 @@ class RateChoice(TypedDict):
     made_of: dict[str, Any]
 
 
-def train(student: Student, lr: float | None, choice: Path) -> None:
+def train(student: Student, lr: float | None, choice: Path, fitting: Callable = fit) -> None:
     """Trains at `lr`, or at the rate that the sweep chose for the same models, data and loss."""
     if lr is None:
         swept = student.variant.removesuffix("_ignoretext")
@@ -161,7 +165,7 @@ def train(student: Student, lr: float | None, choice: Path) -> None:
             )
         lr = chosen["lr"]
         print(f"{student.name}: learning rate {lr:g}, chosen by --optimize_lr of {swept}")
-    student.fit(student.layout.run(student.name), lr, student.options)
+    student.fit(student.layout.run(student.name), lr, student.options, fitting)
 
 
 def generate_depth_images(

@@ -135,12 +135,14 @@ def check_models(names: Sequence[str], policy: str) -> None:
 
 
 class Step(NamedTuple):
-    """An action of a script: `run` does it. The rest is what --dry-run says of it."""
+    """An action of a script: `run` does it. The rest is what --dry-run says of it; `cost` prints
+    more, where all is there that it reads."""
 
     run: Callable[[], Any]
     reads: Sequence[Path]
     writes: Sequence[Path]
     downloads: Sequence[str] = ()
+    cost: Callable[[], Any] | None = None
 
 
 def run_steps(
@@ -164,6 +166,11 @@ def run_steps(
             print(f"  would download  {url}")
         for path in step.writes:
             print(f"  would write  {path}")
+        if step.cost and not step.downloads and all(path.exists() for path in step.reads):
+            try:
+                step.cost()
+            except UserError as error:  # what an earlier stage makes is not there or unfinished
+                print(f"  cost unknown: {with_full_commands(str(error))}")
 
 
 def full_command(line: str) -> str:

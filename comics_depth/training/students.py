@@ -131,8 +131,11 @@ class Student:
             files["teacher"] = self.layout.photograph_teacher
         return files | self.translator_files()
 
-    def fit(self, folder: Path, lr: float, options: TrainingOptions) -> list[dict]:
-        """Trains a copy of the depth model at this rate; returns the records of its epochs."""
+    def fit(
+        self, folder: Path, lr: float, options: TrainingOptions, fitting: Callable = fit
+    ) -> list[dict]:
+        """Trains a copy of the depth model at this rate; returns the records of its epochs, or what
+        `fitting` does with the same arguments."""
         model = depth_model(*self.source)
         if not model.trainable:
             raise UserError(
@@ -142,7 +145,7 @@ class Student:
         task = self.task(model, lr)
         recorded = self.recorded | {"lr": lr, "epochs": options.epochs}
         recorded["depth_model"] = self.fingerprint
-        return fit(
+        return fitting(
             task.objective,
             task.train,
             Run(folder, recorded, self.inputs(), self.restart),

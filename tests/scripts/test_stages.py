@@ -728,7 +728,10 @@ def test_a_text_network_trained_again_needs_its_own_choice(world, tmp_path):
 def test_a_dry_run_writes_nothing(world, empty, stage):
     before = listing(world[0])
     for layout in (world[0], empty):
-        assert "would" in call(layout, *STAGES[stage], "--dry-run")
+        said = call(layout, *STAGES[stage], "--dry-run")
+        assert "would" in said
+        costly = TRAIN in STAGES[stage] and stage not in ("batchnorm", "fit orderings")
+        assert ("TFLOP a step" in said) == (costly and layout is world[0])
     assert listing(world[0]) == before
     assert not empty.data_root.exists() and not empty.runs_root.exists()
 
