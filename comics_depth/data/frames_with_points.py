@@ -46,7 +46,7 @@ class FramesWithPoints(Dataset):
         if not names:
             raise UserError("no training frame has a depth ordering")
         self.names = list(names)
-        self.points = [np.array(read_ordering(ordering(name)), np.int64) for name in names]
+        self.points = [points_of(ordering(name)) for name in names]
         self.images = [image(name) for name in names]
         self.depths = [depth(name) for name in names]
         self.masks = [text_mask(name) if text_mask else None for name in names]
@@ -113,6 +113,14 @@ class FramesWithPoints(Dataset):
     def collate(samples: list[dict]) -> dict[str, list[dict]]:
         """Frames differ in size, so a batch is a list of them."""
         return {"comics": samples}
+
+
+def points_of(path: Path) -> np.ndarray:
+    """Points (P, 4) of an ordering. Raises UserError if there is none."""
+    points = read_ordering(path)
+    if not points:
+        raise UserError(f"{path}: expected the points of a frame, found none; delete the file")
+    return np.array(points, np.int64)
 
 
 def crop_with_points(

@@ -116,3 +116,7 @@ def test_frames_of_any_size_make_a_batch_and_none_is_an_error(folder):
     assert FramesWithPoints.collate(batch) == {"comics": batch}
     with pytest.raises(UserError, match="no training frame has a depth ordering"):
         FramesWithPoints([], None, None, None)
+    for content, message in (("", "found none"), (f"1 1 5 {10**400}", "expected four integers")):
+        (folder / "ordering.txt").write_text(content)
+        with pytest.raises(UserError, match=rf"ordering\.txt.*{message}"):
+            frames(folder)
