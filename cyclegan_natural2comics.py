@@ -4,6 +4,7 @@ photographs."""
 if __name__ == "__main__":
     import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
