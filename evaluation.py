@@ -53,10 +53,8 @@ from common.errors import UserError
 from common.files import lock, write_json
 
 EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
-  python evaluation.py all --preset demo
   python evaluation.py predictions my_depth_maps --orderings my_orderings --json scores.json
   python evaluation.py models default MiDaS theirs=network.pt --split test --trust-code
-  python evaluation.py models hf:depth-anything/Depth-Anything-V2-Small-hf depth_estimator_simple
   python evaluation.py leaderboard default default-comics --preset open --data-root data/real
   python evaluation.py compare default-comics default
   python evaluation.py predictions my_depth_maps --pairs DA-2K/annotations.json
