@@ -136,7 +136,13 @@ def our_step(objective: Objective, batch: dict, precision: str, device: str) -> 
     data = torch.utils.data.TensorDataset(torch.zeros(1))
     training = _Training(accelerator, objective, data, Run(Path(), {}), TrainingOptions(1, 1))
     objective.networks.train()
-    return lambda: training.step(batch, 1.0)
+
+    def step() -> None:
+        torch.backends.cudnn.benchmark = True  # as in an epoch, and not for the reference
+        training.step(batch, 1.0)
+        torch.backends.cudnn.benchmark = False
+
+    return step
 
 
 def cyclegan(precision: str, device: str) -> Duel | None:
