@@ -3,7 +3,7 @@
 
 from models.depth_model import DepthModel, depth_model
 
-dependencies = ["torch", "timm", "safetensors", "numpy", "msgspec"]
+dependencies = ["torch", "safetensors", "numpy", "msgspec"]
 
 
 def default(resolution: int = 384) -> DepthModel:

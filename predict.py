@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from comics_depth.annotating.boxes import BoxServer
 from comics_depth.cli import check_models, run_main, values
 from comics_depth.images import read_image
 from comics_depth.options import OPTIONS
 from comics_depth.pages.exports import FORMATS, PATHS, Exports
-from comics_depth.pages.predicting import PredictionOptions, is_done, predict_pages, write_sheets
+from comics_depth.pages.predicting import PredictionOptions, is_done, predict_pages
 from comics_depth.pages.sources import ImageBytes, PageInput, boxes_file, find_pages, read_record
+from comics_depth.pages.viewer import write_sheets
 from comics_depth.training.run import checkpoint_of
 from common.errors import UserError
 from common.files import lock
@@ -121,6 +121,7 @@ def predict(
 
 def check(pages: list[PageInput], output: Path, host: str, port: int) -> None:
     """Serves the pages until Ctrl-C, for a person to mend their boxes."""
+    from comics_depth.annotating.boxes import BoxServer  # the web server is slow to import
 
     def image_of(page: PageInput) -> Callable[[], np.ndarray]:
         return lambda: read_image(ImageBytes(page.read(), page.source))

@@ -4,13 +4,10 @@ github.com/isl-org/MiDaS).
 Attribute names are those of the published state dicts, which load strictly; the functions are
 numerically the same."""
 
-from types import MethodType
-
-import timm
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import resnext101_32x8d
+
+from models.efficientnet_lite import efficientnet_lite
 
 
 class ResidualConvUnit(nn.Module):
@@ -105,6 +102,8 @@ class Midas(MidasNetwork):
     weights."""
 
     def __init__(self) -> None:
+        from torchvision.models import resnext101_32x8d  # slow to import
+
         net = resnext101_32x8d(weights=None)
         stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1)
         super().__init__(
@@ -112,36 +111,15 @@ class Midas(MidasNetwork):
         )
 
 
-def _float32_on_cpu(self: nn.Conv2d, x: Tensor) -> Tensor:
-    """A convolution that mixed precision leaves alone on the CPU, where the bf16 gradient of
-    depthwise convolutions takes so long (measured: 0.119 s an image and training step against 0.071
-    s) that it costs more than bf16 saves."""
-    if x.device.type != "cpu":
-        return type(self).forward(self, x)
-    with torch.autocast("cpu", enabled=False):
-        return type(self).forward(self, x.float())
-
-
 class MidasSmall(MidasNetwork):
-    """The small network: an EfficientNet-Lite of timm (TensorFlow's padding and BatchNorm epsilon),
-    decoder of `features` x 1, 2, 4, 8 channels; random weights. As published, on
-    tf_efficientnet_lite3 with 64: 21 M parameters. On tf_efficientnet_lite0 with 32: 7.0 M."""
+    """The small network: an EfficientNet-Lite (TensorFlow's padding and BatchNorm epsilon), decoder
+    of `features` x 1, 2, 4, 8 channels; random weights. As published, on tf_efficientnet_lite3 with
+    64: 21 M parameters. On tf_efficientnet_lite0 with 32: 7.0 M."""
 
     def __init__(self, encoder: str = "tf_efficientnet_lite3", features: int = 64) -> None:
-        net = timm.create_model(encoder, pretrained=False)
-        for module in net.modules():
-            if isinstance(module, nn.Conv2d) and module.groups > 1:
-                module.forward = MethodType(_float32_on_cpu, module)
-        # timm's BatchNorm also applies the activation, which was a module of its own when the keys
-        # were published.
-        stem = nn.Sequential(net.conv_stem, net.bn1, nn.Identity(), *net.blocks[:2])
+        stem, stages, channels = efficientnet_lite(encoder)
         layers = [
-            stem,
-            *(
-                nn.Sequential(*net.blocks[stages])
-                for stages in (slice(2, 3), slice(3, 5), slice(5, None))
-            ),
+            nn.Sequential(*stem, *stages[:2]),
+            *(nn.Sequential(*stages[part]) for part in (slice(2, 3), slice(3, 5), slice(5, 7))),
         ]
-        super().__init__(
-            layers, [layer[-1][-1].conv_pwl.out_channels for layer in layers], features, expand=True
-        )
+        super().__init__(layers, [channels[n] for n in (1, 2, 4, 6)], features, expand=True)

@@ -34,7 +34,9 @@ def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> 
         write_bytes(exact, content.getbuffer())
     else:
         exact.unlink(missing_ok=True)  # of an earlier prediction: readers prefer it
-    write_image(path, np.round((depth - low) / scale).astype(np.uint16), pnginfo=note)
+    # level 6 takes three times as long for files that are 5 % smaller
+    values = np.round((depth - low) / scale).astype(np.uint16)
+    write_image(path, values, pnginfo=note, compress_level=2)
 
 
 def read_depth(path: Path) -> np.ndarray:

@@ -12,6 +12,7 @@ from comics_depth.data import splits
 from comics_depth.data.depth_files import write_depth
 from comics_depth.evaluation.predicting import as_predictor
 from comics_depth.images import read_image
+from comics_depth.parallel import WriteBehind, read_ahead
 from comics_depth.paths import Layout
 from comics_depth.training.devices import default_device
 from common.errors import UserError
@@ -53,16 +54,18 @@ def write_pseudo_depth(
     if restart:
         shutil.rmtree(layout.photograph_depth, ignore_errors=True)
     write_json(layout.photograph_teacher, made_by)
-    for name in tqdm(missing, desc="photographs", disable=None):
-        try:
-            inverse_depth = predict(read_image(images[name]))
-        except UserError as error:
-            skipped.append(str(error))
-            del sizes[name]
-            continue
-        if not np.isfinite(inverse_depth).all():
-            raise UserError(f"{images[name]}: {teacher.name} gave infinite depth; use another")
-        write_depth(layout.photograph_depth_map(name), inverse_depth)
+    reading = read_ahead(lambda name: read_image(images[name]), missing)
+    with WriteBehind() as writing:
+        for name, image in tqdm(reading, desc="photographs", total=len(missing), disable=None):
+            try:
+                inverse_depth = predict(image.result())
+            except UserError as error:
+                skipped.append(str(error))
+                del sizes[name]
+                continue
+            if not np.isfinite(inverse_depth).all():
+                raise UserError(f"{images[name]}: {teacher.name} gave infinite depth; use another")
+            writing(write_depth, layout.photograph_depth_map(name), inverse_depth)
     if not sizes:
         raise UserError(f"{layout.photographs}: no photograph could be read; {skipped[0]}")
     lists = splits.photograph_split(layout, seed, sizes)

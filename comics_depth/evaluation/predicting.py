@@ -11,7 +11,9 @@ from comics_depth.data.depth_files import preview, write_depth
 from comics_depth.data.prepared import frame_names
 from comics_depth.data.tensors import image_tensor
 from comics_depth.images import read_image, write_image
+from comics_depth.parallel import WriteBehind, read_ahead
 from comics_depth.paths import Layout
+from comics_depth.training.devices import memory_format
 from common.errors import UserError
 from common.files import file_hash, lock, read_json, write_json
 
@@ -49,15 +51,22 @@ def predict_frames(
     if not missing:
         print(f"{folder}: {len(names)} predictions are there already; nothing to do")
         return
-    for name in tqdm(missing, desc=f"depth of frames, {run_name}", disable=None):
-        depth = predictor(read_image(layout.frame(name)))
-        if not np.isfinite(depth).all():
-            raise UserError(
-                f"{run_name}: the depth of {name} is not finite; train or give another model"
-            )
-        write_depth(folder / f"{name}.png", depth, floats)
-        write_image(folder / "previews" / f"{name}.jpg", preview(depth), quality=85)
+    reading = read_ahead(lambda name: read_image(layout.frame(name)), missing)
+    title = f"depth of frames, {run_name}"
+    with WriteBehind() as writing:
+        for name, image in tqdm(reading, desc=title, total=len(missing), disable=None):
+            depth = predictor(image.result())
+            if not np.isfinite(depth).all():
+                raise UserError(
+                    f"{run_name}: the depth of {name} is not finite; train or give another model"
+                )
+            writing(write_prediction, folder, name, depth, floats)
     print(f"{folder}: {len(missing)} predictions written, {len(names) - len(missing)} were there")
+
+
+def write_prediction(folder: Path, name: str, depth: np.ndarray, floats: bool) -> None:
+    write_depth(folder / f"{name}.png", depth, floats)
+    write_image(folder / "previews" / f"{name}.jpg", preview(depth), quality=85)
 
 
 def empty_of_others(folder: Path, made_by: dict, restart: bool = False) -> None:
@@ -73,7 +82,7 @@ def empty_of_others(folder: Path, made_by: dict, restart: bool = False) -> None:
 
 def as_predictor(model: torch.nn.Module, device: torch.device) -> Predictor:
     """RGB uint8 (H, W, 3) -> inverse depth (H, W), by a model of the DepthModel contract."""
-    model.eval().to(device)
+    model.eval().to(device, memory_format=memory_format(model, device))
 
     @torch.inference_mode()
     def predict(image: np.ndarray) -> np.ndarray:

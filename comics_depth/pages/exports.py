@@ -7,13 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.cluster.vq import kmeans2
 
 from comics_depth.images import write_image
 from comics_depth.pages.depth import FrameDepth, fill_smoothly
 from comics_depth.pages.motion import parallax, write_animation
 from comics_depth.pages.pictures import stepped
-from comics_depth.pages.solids import write_mesh, write_points
 from common.errors import UserError
 
 PATHS = ("circle", "sweep", "dolly")
@@ -70,6 +68,8 @@ def write_exports(stem: Path, image: np.ndarray, frame: FrameDepth, exports: Exp
     if exports.depth8:
         write_depth8(path("_depth8.png"), frame.depth)
     if exports.mesh:
+        from comics_depth.pages.solids import write_mesh, write_points  # slow to import
+
         write_mesh(path(".glb"), image, frame.depth)
         write_points(path(".ply"), image, frame.depth)
     if exports.layers:
@@ -101,6 +101,8 @@ def layers(image: np.ndarray, depth: np.ndarray, count: int) -> list[np.ndarray]
     RGBA uint8, from near to far, which give the frame again where they lie on each other. Each goes
     on a little behind the nearer ones, the farthest behind all of them. Cut where depth clusters
     (k-means)."""
+    from scipy.cluster.vq import kmeans2  # slow to import
+
     depth = stepped(depth)
     sample = depth.ravel()[:: max(depth.size // 50_000, 1)]
     start = np.unique(np.quantile(sample, np.linspace(0, 1, count)))

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,16 +20,15 @@ from comics_depth.pages.confidence import UNSURE, confidence, is_one_picture
 from comics_depth.pages.depth import FrameDepth, PageDepth, depth_of_page
 from comics_depth.pages.exports import Exports, write_depth8, write_exports
 from comics_depth.pages.panels import PageReading, read_page
-from comics_depth.pages.pictures import beside_depth, contact_sheet, marked
+from comics_depth.pages.pictures import beside_depth, marked
 from comics_depth.pages.sources import RECORD, ImageBytes, PageInput, boxes_file, read_record
-from comics_depth.pages.viewer import write_viewer
-from comics_depth.training.devices import default_device
+from comics_depth.parallel import read_ahead
+from comics_depth.training.devices import default_device, memory_format
 from common.errors import UserError
 from common.files import write_json, write_text
 from models.checkpoints import PAGE_NETWORK, SHIPPED, load_network, model_fingerprint
 from models.depth_model import AveragedDepth, depth_model
 
-SHEET = 60  # pages on a contact sheet
 SPECK = 0.005  # share of a frame below which text is not counted
 
 
@@ -113,55 +113,86 @@ def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[F
     """Writes the results of every page; returns what was found, and what went wrong."""
     device = default_device()
     model = depth_model(options.model, options.depth_weights, options.image_size)
-    model = model.to(device).eval()
+    model = model.to(device, memory_format=memory_format(model, device)).eval()
     sizes = [model.resolution]
     if options.averaged:
         model = AveragedDepth(model)
         sizes = model.resolutions
-    reader = load_network(PAGE_NETWORK, "page").to(device)
+    reader = load_network(PAGE_NETWORK, "page")
+    reader = reader.to(device, memory_format=memory_format(reader, device))
     inputs = " and ".join(map(str, sizes))
     print(f"on {device} ({torch.get_num_threads()} threads); frames are seen {inputs} pixels long")
     found = Found()
     problems = []
-    for page in tqdm(pages, desc="depth of pages", unit="page", disable=None):
+    writing: list[tuple[PageInput, Found, Future]] = []
+    reading = read_ahead(open_page, pages)
+    bar = tqdm(reading, desc="depth of pages", unit="page", total=len(pages), disable=None)
+    with ThreadPoolExecutor(1) as pool:
+        for page, opened in bar:
+            try:
+                image, source, notes = opened.result()
+                seen = read_page(image, reader, options.right_to_left)
+                numbered, more = frames_of_page(page, seen, options.whole_page)
+                boxes = [box for _, box in numbered]
+                sure = [1.0 if page.boxes else confidence(image, box) for box in boxes]
+                notes += more + doubts(page, image, numbered, sure, options)
+                depth = depth_of_page(
+                    image,
+                    model,
+                    text=seen.text if options.fill_text else None,
+                    boxes=boxes,
+                    inside=seen.inside,
+                    batch_size=options.batch_size,
+                )
+            except UserError as error:
+                problems.append(str(error))
+                continue
+            for note in notes:
+                tqdm.write(note, file=sys.stderr)
+            results = (page, source, image, numbered, sure, depth, options)
+            areas = sum(map(count_text_areas, depth.frames))
+            counted = Found(1, len(boxes), areas)
+            writing.append((page, counted, pool.submit(write_results, *results)))
+            wait([done for *_, done in writing[-3:-2]])  # two pages are in memory
+    for page, counted, done in writing:
         try:
-            content, source = read_contents(page)
-            image = read_image(ImageBytes(content, page.source))
-            count = image_count(ImageBytes(content, page.source))
-            reading = read_page(image, reader, options.right_to_left)
-            numbered, notes = frames_of_page(page, reading, options.whole_page)
-            if count > 1:
-                notes.append(f"left out: {page.source}: all but the first of {count} images")
-            boxes = [box for _, box in numbered]
-            sure = [1.0 if page.boxes else confidence(image, box) for box in boxes]
-            notes += doubts(page, image, numbered, sure, options)
-            depth = depth_of_page(
-                image,
-                model,
-                text=reading.text if options.fill_text else None,
-                boxes=boxes,
-                inside=reading.inside,
-                batch_size=options.batch_size,
-            )
-            if page.boxes != boxes_file(options.output, page.name):
-                boxes_file(options.output, page.name).unlink(missing_ok=True)
-            write_page(options.output / page.name, image, numbered, depth, options)
-            write_page_json(options.output / page.name, numbered, sure, options)
-            written = {"boxes": write_boxes(page, numbered, options.output)}
-            folder = options.output / page.name
-            written["written"] = sorted(path.name for path in folder.iterdir() if path.is_file())
-            write_json(folder / RECORD, options.fingerprint | source | written)
+            done.result()
         except UserError as error:
             problems.append(str(error))
-            continue
         except OSError as error:  # of one page's folder; the others may do
             problems.append(f"{page.source}: {error}")
-            continue
-        for note in notes:
-            tqdm.write(note, file=sys.stderr)
-        areas = sum(map(count_text_areas, depth.frames))
-        found = Found(found.pages + 1, found.frames + len(boxes), found.text_areas + areas)
+        else:
+            found = Found(*map(sum, zip(found, counted, strict=True)))
     return found, problems
+
+
+def open_page(page: PageInput) -> tuple[np.ndarray, dict, list[str]]:
+    """The image of a page, what tells it from others, and notes on what is left out."""
+    content, source = read_contents(page)
+    image = read_image(ImageBytes(content, page.source))
+    count = image_count(ImageBytes(content, page.source))
+    several = f"left out: {page.source}: all but the first of {count} images"
+    return image, source, [several] if count > 1 else []
+
+
+def write_results(
+    page: PageInput,
+    source: dict,
+    image: np.ndarray,
+    numbered: list[tuple[int, Box]],
+    sure: list[float],
+    depth: PageDepth,
+    options: PredictionOptions,
+) -> None:
+    """Writes all that there is of a page, and at last the record that it is done."""
+    folder = options.output / page.name
+    if page.boxes != boxes_file(options.output, page.name):
+        boxes_file(options.output, page.name).unlink(missing_ok=True)
+    write_page(folder, image, numbered, depth, options)
+    write_page_json(folder, numbered, sure, options)
+    written = {"boxes": write_boxes(page, numbered, options.output)}
+    written["written"] = sorted(path.name for path in folder.iterdir() if path.is_file())
+    write_json(folder / RECORD, options.fingerprint | source | written)
 
 
 def count_text_areas(frame: FrameDepth) -> int:
@@ -262,19 +293,3 @@ def write_page(
         write_depth(folder / f"frame_{k}.png", frame.depth, options.floats)
         write_image(folder / f"frame_{k}_preview.jpg", beside_depth(crop, frame.depth), quality=85)
         write_exports(folder / f"frame_{k}", crop, frame, options.exports)
-
-
-def write_sheets(output: Path, sheets: dict[str, list[PageInput]], html: bool = False) -> None:
-    """Writes contact sheets of the pages that have a preview, SHEET pages on each, and, if asked,
-    beside each a page for the browser."""
-    for title, pages in sheets.items():
-        done = [page.name for page in pages if (output / page.name / "preview.jpg").exists()]
-        for first in range(0, len(done), SHEET):
-            number = f"_{first // SHEET + 1}" if len(done) > SHEET else ""
-            names = done[first : first + SHEET]
-            sheet = contact_sheet(
-                {name: read_image(output / name / "preview.jpg") for name in names}
-            )
-            write_image(output / f"contact_{title}{number}.jpg", sheet, quality=85)
-            if html:
-                write_viewer(output / f"{title}{number}.html", output, names)

@@ -1,4 +1,5 @@
-"""Pages and their frames as one page for the browser, in which frames move with the mouse."""
+"""Pages side by side: contact sheets, and a page for the browser in which frames move with the
+mouse."""
 
 import base64
 import io
@@ -10,11 +11,13 @@ import numpy as np
 from PIL import Image
 
 from comics_depth.data.depth_files import read_depth
-from comics_depth.images import read_image
+from comics_depth.images import read_image, write_image
 from comics_depth.pages.motion import SHIFT
-from comics_depth.pages.pictures import shrunk, stepped
+from comics_depth.pages.pictures import contact_sheet, shrunk, stepped
+from comics_depth.pages.sources import PageInput
 from common.files import read_json, write_text
 
+SHEET = 60  # pages on a contact sheet
 SIDE = 640  # pixels, the long side of a frame
 
 
@@ -69,3 +72,19 @@ def _data(picture: np.ndarray, quality: int) -> str:
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "WEBP", quality=quality)
     return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()
+
+
+def write_sheets(output: Path, sheets: dict[str, list[PageInput]], html: bool = False) -> None:
+    """Writes contact sheets of the pages that have a preview, SHEET pages on each, and, if asked,
+    beside each a page for the browser."""
+    for title, pages in sheets.items():
+        done = [page.name for page in pages if (output / page.name / "preview.jpg").exists()]
+        for first in range(0, len(done), SHEET):
+            number = f"_{first // SHEET + 1}" if len(done) > SHEET else ""
+            names = done[first : first + SHEET]
+            sheet = contact_sheet(
+                {name: read_image(output / name / "preview.jpg") for name in names}
+            )
+            write_image(output / f"contact_{title}{number}.jpg", sheet, quality=85)
+            if html:
+                write_viewer(output / f"{title}{number}.html", output, names)

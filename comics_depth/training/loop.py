@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration, set_seed
-from timm.layers import convert_sync_batchnorm
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
@@ -152,8 +151,8 @@ class _Training:
         device = accelerator.device
         if accelerator.num_processes > 1 and device.type == "cuda":
             for name, network in objective.networks.items():
-                # timm's function knows timm's layers
-                objective.networks[name] = convert_sync_batchnorm(network)
+                synchronised = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
+                objective.networks[name] = synchronised
         for networks in (objective.networks, objective.frozen):
             networks.to(device, memory_format=memory_format(networks, device))
         objective.frozen.eval().requires_grad_(False)

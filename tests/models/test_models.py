@@ -31,6 +31,7 @@ from models.depth_model import (
     rebuild,
     small_depth_model,
 )
+from models.efficientnet_lite import SIZES, efficientnet_lite
 from models.external import HUB, HUB_MODELS
 from models.midas import Midas, MidasSmall
 from models.unet import UNet
@@ -522,6 +523,27 @@ def test_torchscript_teacher_on_a_photograph(monkeypatch):
     images = photograph(names[0])[..., :100, :130].requires_grad_()
     model(images).sum().backward()
     assert images.grad.isfinite().all() and (images.grad != 0).float().mean() > 0.5
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_encoder_is_that_of_timm(name):
+    """Keys in the same order and the same values, also where sides are no multiples."""
+    theirs = timm.create_model(name, pretrained=False).eval()
+    for layer in batchnorm_layers(theirs):
+        nn.init.uniform_(layer.weight, 0.5, 1.5)
+        nn.init.uniform_(layer.running_mean, -0.5, 0.5)
+    stem, stages, _ = efficientnet_lite(name)
+    ours = nn.Sequential(*stem, *stages).eval()
+    body = {k: v for k, v in theirs.state_dict().items() if k.startswith(("conv_s", "bn1", "bl"))}
+    assert [key.split(".")[-2:] for key in list(body)[6:]] == [
+        key.split(".")[-2:] for key in list(ours.state_dict())[6:]
+    ]
+    ours.load_state_dict(dict(zip(ours.state_dict(), body.values(), strict=True)))
+    for size in ((64, 96), (65, 83)):
+        images = torch.rand(1, 3, *size)
+        with torch.no_grad():
+            expected = theirs.blocks(theirs.bn1(theirs.conv_stem(images)))
+            assert torch.equal(ours(images), expected) and expected.std() > 0.01
 
 
 @needs_photographs
