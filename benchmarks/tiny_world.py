@@ -1,5 +1,6 @@
 """A world of three tiny pages and a depth network of two channels, and commands that run on it."""
 
+import faulthandler
 import importlib
 import os
 import signal
@@ -11,10 +12,12 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
 from torch import nn
+from tqdm import tqdm
 
 import models.depth_model
 from comics_depth.cli import run_main
@@ -86,6 +89,8 @@ def draw_world(place: Path) -> None:
     """Writes pages with boxes, text and orderings, photographs and models to `place`; in this
     process, Tiny is now what MidasSmall was."""
     models.depth_model.MidasSmall = Tiny
+    tqdm.monitor_interval = 0  # no threads, whose locks a child would find locked for ever
+    cv2.setNumThreads(1)
     draw = np.random.default_rng(0)
 
     def picture(path: str) -> None:
@@ -166,6 +171,7 @@ def _in_child(place: Path, command: str, at: int, events: int) -> int:
         elif opened and isinstance(arguments[0], str):
             os.write(events, os.fsencode(arguments[0]) + b"\n")
 
+    faulthandler.dump_traceback_later(LIMIT - 5)  # where it hangs
     sys.addaudithook(note)
     try:
         code = execute(place, command)
