@@ -105,8 +105,10 @@ def is_done(page: PageInput, options: PredictionOptions) -> bool:
     except UserError:
         return False  # it is reported when its turn comes
     own = {name: record[name] for name in ("boxes", "written") if name in record}
-    there = all((options.output / page.name / name).exists() for name in own.get("written", []))
-    return there and record == wanted | own
+    files = [options.output / page.name / name for name in own.get("written", [])]
+    if own.get("boxes"):
+        files.append(boxes_file(options.output, page.name))
+    return all(file.exists() for file in files) and record == wanted | own
 
 
 def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[Found, list[str]]:
@@ -184,15 +186,19 @@ def write_results(
     depth: PageDepth,
     options: PredictionOptions,
 ) -> None:
-    """Writes all that there is of a page, and at last the record that it is done."""
+    """Writes all that there is of a page, the record that it is done, and boxes to mend."""
     folder = options.output / page.name
-    if page.boxes != boxes_file(options.output, page.name):
-        boxes_file(options.output, page.name).unlink(missing_ok=True)
+    boxes = boxes_file(options.output, page.name)
+    mended = page.boxes == boxes
+    if not mended:
+        boxes.unlink(missing_ok=True)
     write_page(folder, image, numbered, depth, options)
     write_page_json(folder, numbered, sure, options)
-    written = {"boxes": write_boxes(page, numbered, options.output)}
+    written = {"boxes": None if mended else boxes_text(numbered)}
     written["written"] = sorted(path.name for path in folder.iterdir() if path.is_file())
     write_json(folder / RECORD, options.fingerprint | source | written)
+    if not mended:  # after the record: boxes that it does not hold are a person's
+        write_text(boxes, written["boxes"])
 
 
 def count_text_areas(frame: FrameDepth) -> int:
@@ -240,15 +246,9 @@ def doubts(
     return []
 
 
-def write_boxes(page: PageInput, numbered: list[tuple[int, Box]], output: Path) -> str | None:
-    """Writes the boxes of a page for a person to mend, and returns what it wrote; those that a
-    person has mended stay, and None is returned."""
-    path = boxes_file(output, page.name)
-    if page.boxes == path:
-        return None
-    text = "".join(f"{FRAME_CLASS} {' '.join(map(str, box))}\n" for _, box in numbered)
-    write_text(path, text)
-    return text
+def boxes_text(numbered: list[tuple[int, Box]]) -> str:
+    """The boxes of a page as a file for a person to mend."""
+    return "".join(f"{FRAME_CLASS} {' '.join(map(str, box))}\n" for _, box in numbered)
 
 
 def write_page_json(

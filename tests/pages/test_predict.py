@@ -726,6 +726,8 @@ def test_what_is_done_is_not_done_again_unless_something_changed(tmp_path, predi
     for gone in ("preview.jpg", "frame_1.png"):
         (out / "p1" / gone).unlink()
         assert predicted(*command) and (out / "p1" / gone).exists()
+    (out / "p1.txt").unlink()  # a run that was killed before it wrote them
+    assert predicted(*command) and (out / "p1.txt").exists() and not predicted(*command)
     for damage in ('{"files": 5}', "[]", "\xff"):
         (out / "p1/made_by.json").write_text(damage, encoding="latin-1")
         assert predicted(*command)
