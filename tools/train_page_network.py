@@ -1,12 +1,13 @@
 """Trains the network that reads pages (panels and text), on pages put together anew from training
 frames, photographs and drawn frames, and on lettered training pages; writes it to models/weights/.
 
-  python -m tools.train_page_network DATA_ROOT TEXT_FREE TEXT_MASKS FONTS WORLD RUN_FOLDER
+  python -m tools.train_page_network DATA_ROOT TEXT_FREE TEXT_MASKS FONTS WORLD RUN_FOLDER [START]
 
 DATA_ROOT holds pages with boxes of panels, and photographs, in the folders of the method; TEXT_FREE
 and TEXT_MASKS the pages without text and the masks of the text, by page name; FONTS font files;
-WORLD is the data root of a `reproduce.py --preset demo`, for its text-free crops. Running the same
-command again resumes."""
+WORLD is the data root of a `reproduce.py --preset demo`, for its text-free crops; START a network
+to go on from, at half the rate: what is written is then the mean of the two, which keeps what the
+first knew (Wortsman et al. 2022, arXiv:2109.01903). Running the same command again resumes."""
 
 import functools
 import sys
@@ -37,8 +38,9 @@ from comics_depth.training.run import Run
 from models.checkpoints import PAGE_NETWORK, load_network, write_shipped
 from models.objectives import PageMaps
 from models.unet import UNet
+from tools.ship_comics_depth import mean_of
 
-RECIPE = {"epochs": 20, "batch_size": 2, "seed": 0, "schedule": "linear"}
+RECIPE = {"epochs": 12, "batch_size": 2, "seed": 0, "schedule": "linear"}
 LR = 2e-3
 PAGES = 240  # an epoch
 WIDTH = 640  # pixels of a page's width (of one page of a spread) that the network sees
@@ -48,9 +50,9 @@ LARGEST = 700  # longer side of the pictures that are kept, pixels
 
 
 def main() -> None:
-    if len(sys.argv) != 7:
+    if len(sys.argv) not in (7, 8):
         sys.exit(__doc__)
-    root, text_free, text_masks, fonts, world, folder = map(Path, sys.argv[1:])
+    root, text_free, text_masks, fonts, world, folder, *start = map(Path, sys.argv[1:])
     layout = Layout(root, Path())
     pictures = [
         *frames_of(layout, text_free),
@@ -62,8 +64,12 @@ def main() -> None:
     font_files = [path for path in sorted(fonts.rglob("*")) if path.suffix in (".ttf", ".otf")]
     print(f"{len(pictures)} pictures, {len(pages)} pages, {len(font_files)} fonts", flush=True)
     torch.manual_seed(RECIPE["seed"])
-    objective = PageMaps(UNet(out_channels=2, widths=WIDTHS, fold=4), LR)
-    run = Run(folder, {**RECIPE, "lr": LR, "pages": PAGES, "widths": WIDTHS})
+    network = UNet(out_channels=2, widths=WIDTHS, fold=4)
+    if start:
+        network.load_state_dict(load_network(start[0], "page").state_dict())
+    lr = LR / 2 if start else LR
+    objective = PageMaps(network, lr)
+    run = Run(folder, {**RECIPE, "lr": lr, "pages": PAGES, "widths": WIDTHS})
     fit(
         objective,
         PageSamples(pictures, pages, bare, font_files, RECIPE["seed"]),
@@ -73,6 +79,9 @@ def main() -> None:
         pictures=lambda device: drawn_maps(objective.networks["page"], held_out[:4], device),
     )
     network = load_network(run.last, "page")
+    if start:
+        both = (network.state_dict(), load_network(start[0], "page").state_dict())
+        network.load_state_dict(mean_of(both))
     notes = {"page_width": WIDTH}
     write_shipped(PAGE_NETWORK, network, network.architecture | notes, "page", licence="MIT")
     print(f"wrote {PAGE_NETWORK}")
@@ -156,7 +165,7 @@ class PageSamples(Dataset):
     @functools.lru_cache(maxsize=PAGES // 2)  # noqa: B019 (there is one dataset)
     def page(self, epoch: int, number: int) -> LabelledPage:
         rng = np.random.default_rng((self.seed, epoch, number, 1))
-        kind = rng.choice(["mixed", "real", "lettered", "picture"], p=[0.64, 0.22, 0.09, 0.05])
+        kind = rng.choice(["mixed", "real", "lettered", "picture"], p=[0.5, 0.35, 0.1, 0.05])
         if kind == "mixed":
             height, width = (SHAPES[epoch % len(SHAPES)] * rng.uniform(0.88, 1.12, 2)).astype(int)
             return mixed_page(rng, self.pictures, self.fonts, height, width)
@@ -167,10 +176,28 @@ class PageSamples(Dataset):
         else:
             pages = self.pages if kind == "real" else self.bare
             page = pages[rng.integers(len(pages))]
+        if kind == "real":
+            page = page._replace(image=with_other_inks(page, rng))
         if rng.random() < 0.35:
             printed = print_style(page.image, rng, rng.uniform(0.5, 1.2))
             page = page._replace(image=printed)
         return lettered(page, rng, self.fonts) if kind == "lettered" else page
+
+
+def with_other_inks(page: LabelledPage, rng: np.random.Generator) -> np.ndarray:
+    """The image of a page, RGB uint8, with some of its text areas in other inks: light on dark, or
+    on a tint."""
+    image = page.image.astype(np.float32)
+    areas, where = cv2.connectedComponents((page.text == 1).astype(np.uint8))
+    for area in np.flatnonzero(rng.random(areas - 1) < 0.3) + 1:
+        ink, fill = (0, 60), (90, 255)
+        if rng.random() < 0.5:
+            ink, fill = (170, 255), (0, 140)
+        ink, fill = np.float32(rng.uniform(*ink, 3)), np.float32(rng.uniform(*fill, 3))
+        inside = where == area
+        share = image[inside] / 255
+        image[inside] = ink * (1 - share) + fill * share
+    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def overlaps(

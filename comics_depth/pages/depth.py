@@ -19,13 +19,14 @@ from common.errors import UserError
 
 # length over width of a frame that the depth network sees at once: at 384 px, 77 across
 LONGEST = 5
+OUTLINE = 1 / 200  # of a page's width: around text, where its outline still is
 GUTTER = 0.1  # how much farther than everything else the gutters are, in units of a frame's range
 
 
 class FrameDepth(NamedTuple):
     """A frame of a page. box: (x1, y1, x2, y2), x2 and y2 exclusive; depth: inverse depth, float32
-    (h, w), larger is nearer, 0 and 1 its 2nd and 98th percentile; text: boolean (h, w), where depth
-    is taken from the surroundings."""
+    (h, w), larger is nearer, 0 and 1 its 2nd and 98th percentile; text: boolean (h, w), where (and
+    OUTLINE around it) depth is taken from the surroundings."""
 
     box: Box
     depth: np.ndarray
@@ -61,13 +62,18 @@ def depth_of_page(
     boxes = boxes or [(0, 0, width, height)]
     inputs = []
     masks = []
+    holes = []
     windows = []
+    reach = 2 * round(OUTLINE * min(width, height / 1.4)) + 1
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     for index, (x1, y1, x2, y2) in enumerate(boxes):
         crop = image[y1:y2, x1:x2]
         mask = np.zeros(crop.shape[:2], bool) if text is None else text[y1:y2, x1:x2]
-        if mask.any():
-            crop = np.clip(fill_smoothly(crop, mask) + 0.5, 0, 255).astype(np.uint8)
+        hole = cv2.dilate(mask.astype(np.uint8), around) > 0
+        if hole.any():
+            crop = np.clip(fill_smoothly(crop, hole) + 0.5, 0, 255).astype(np.uint8)
         masks.append(mask)
+        holes.append(hole)
         inputs.append(crop)
         windows += [(index, window) for window in _windows(*mask.shape)]
     depths = _predict([inputs[index][window] for index, window in windows], model, batch_size)
@@ -78,7 +84,7 @@ def depth_of_page(
             for (n, window), depth in zip(windows, depths, strict=True)
             if n == index
         ]
-        depth = standardise(fill_smoothly(_join(parts, mask.shape), mask))
+        depth = standardise(fill_smoothly(_join(parts, mask.shape), holes[index]))
         frames.append(FrameDepth(box, depth, mask))
     return PageDepth(compose(frames, gutters((height, width), frames, inside)), frames)
 

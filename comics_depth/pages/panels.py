@@ -13,12 +13,13 @@ from torch import nn
 from comics_depth.data.annotations import Box
 from comics_depth.data.tensors import image_tensor
 from comics_depth.pages.confidence import is_one_picture
+from comics_depth.pages.guided import guided_upsampling
 
 RIM = 4  # pixels around a panel that the network is taught to leave out, so that panels never touch
 LEAST = 0.07  # side of a panel, share of the page's width
 GUTTER = 20  # widest gutter between panels that may touch elsewhere, pixels of half the map
-PARTED = 0.3  # mean of the map where two areas meet below which they are two panels
-TEXT = 0.6  # least probability of text
+PARTED = 0.2  # mean of the map where two areas meet below which they are two panels
+TEXT = 0.5  # least probability of text
 SLANTED = 0.42  # of the smaller box: more is not shared by panels beside a slanted gutter
 HELD = 0.95  # of a box that lies in another: an inset, or a piece of it
 INSET = 0.05  # of its panel: what is smaller is no inset
@@ -50,11 +51,14 @@ def read_page(image: np.ndarray, network: nn.Module, right_to_left: bool = False
     if largest >= LONE * size[0] * size[1] and is_one_picture(image):
         boxes = [(0, 0, *size)]
     around = np.ones((2 * RIM + 1,) * 2, np.uint8)
+    # the guide needs few coefficients: a third of the map's size is as good and fast
+    third = [max(side // 3, 1) for side in text.shape[::-1]]
+    text = cv2.resize(text, third, interpolation=cv2.INTER_AREA)
     whole = cv2.dilate((inside > 0.5).astype(np.uint8), around)
     return PageReading(
         boxes,
         cv2.resize(whole, size, None, 0, 0, cv2.INTER_NEAREST) > 0,
-        cv2.resize(text, size) > TEXT,
+        guided_upsampling(text, image) > TEXT,
     )
 
 

@@ -141,7 +141,7 @@ class Page:
             self.caption(number, low, size)
         for _ in range(min(rng.poisson(0.4 + 0.35 * room), 6)):
             self.balloon(number, low, size)
-        if rng.random() < 0.16:
+        if rng.random() < 0.25:
             self.noise(low, size)
 
     def words(self, width: float, most: int) -> np.ndarray:
