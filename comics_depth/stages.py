@@ -20,12 +20,13 @@ HAND_CHECK = [TEXT, "--check_by_hand"]
 class Stage(NamedTuple):
     """A command, without the options that all stages share.
 
-    inputs: files that it starts over for when their content has changed; watched: files and folders
-    that it is run again for when they are gone or changed, among them what it leaves."""
+    inputs: files that it starts over for when their content has changed; left: files and folders
+    that it leaves, and used: others, that it is run again for when they are gone or changed."""
 
     command: list[str]
     inputs: list[Path]
-    watched: list[Path]
+    left: list[Path]
+    used: list[Path]
 
     @property
     def title(self) -> str:
@@ -38,7 +39,7 @@ class Stage(NamedTuple):
 
     def waits_for(self, unfinished: list["Stage"]) -> bool:
         """Whether it needs one of the stages before it that are not done yet."""
-        made = {path for stage in unfinished for path in stage.watched}
+        made = {path for stage in unfinished for path in stage.left}
         alone = any(stage.alone for stage in unfinished)
         return alone or (self.alone and bool(unfinished)) or not made.isdisjoint(self.inputs)
 
@@ -47,8 +48,9 @@ class Stage(NamedTuple):
         return {str(path): file_hash(path) if path.exists() else None for path in self.inputs}
 
     def stamps(self) -> dict[str, list[int] | None]:
-        """Watched file or folder -> [size, time of change]; None if it is missing."""
-        found = {path: path.stat() if path.exists() else None for path in self.watched}
+        """File or folder left or used -> [size, time of change]; None if it is missing."""
+        watched = (*self.left, *self.used)
+        found = {path: path.stat() if path.exists() else None for path in watched}
         return {
             str(path): stat and [stat.st_size, stat.st_mtime_ns] for path, stat in found.items()
         }
@@ -142,24 +144,24 @@ def list_stages(
     def checkpoint(name: str) -> Path:
         return layout.run(name) / "last.pt"
 
-    def add(*command: str, inputs: list[Path] | None = None, watched: list[Path]) -> None:
-        stages.append(Stage(list(command), inputs or [], watched))
+    def add(*command: str, inputs=(), left: list[Path], used=()) -> None:
+        stages.append(Stage(list(command), list(inputs), left, list(used)))
 
-    def add_run(script: str, variant: str, *options: str, inputs=(), watched=()) -> None:
+    def add_run(script: str, variant: str, *options: str, inputs=(), left=(), used=()) -> None:
         approach = script.removesuffix(".py").removeprefix("cyclegan_")
         name = f"{approach}_{variant}"
-        left = [checkpoint(name)] if "--train" in options else []
+        left = [*left, *([checkpoint(name)] if "--train" in options else [])]
         left += [layout.predictions(name)] if predicted[0] in options else []
-        add(script, variant, *options, inputs=list(inputs), watched=[*left, *watched])
+        add(script, variant, *options, inputs=inputs, left=left, used=used)
 
     if preset == "demo":
-        add(PREPARE, "--synthesize", watched=[layout.photograph_truth.parent / "world.json"])
+        add(PREPARE, "--synthesize", left=[layout.photograph_truth.parent / "world.json"])
     if not imported:
         cropped = [layout.manifest, layout.text_manifest]
-        add(PREPARE, "--crop_frames", "--generate_text_masks", watched=cropped)
+        add(PREPARE, "--crop_frames", "--generate_text_masks", left=cropped)
     own_weights = weights if teacher_source == student_source else []
     depths = [layout.photograph_teacher]
-    add(PREPARE, "--coco17_depth", *teaching, *own_weights, inputs=teacher_files, watched=depths)
+    add(PREPARE, "--coco17_depth", *teaching, *own_weights, inputs=teacher_files, left=depths)
     if not imported:
         text = [
             *train("comics2textareas"),
@@ -172,14 +174,14 @@ def list_stages(
         if not paper:
             text.append("--accept_all")
             left.append(layout.checked_manifest)
-        add(TEXT, *text, inputs=[layout.text_manifest, layout.manifest], watched=left)
+        add(TEXT, *text, inputs=[layout.text_manifest, layout.manifest], left=left)
         if paper:  # a person checks the text-free crops
-            add(*HAND_CHECK, watched=[layout.checked_manifest, layout.crop_manifest])
+            add(*HAND_CHECK, left=[layout.checked_manifest, layout.crop_manifest])
     gan = train("natural2comics")
     simple = checkpoint("natural2comics_simple")
     without_text = checkpoint("natural2comics_without_text")
     add_text = checkpoint("natural2comics_add_text")
-    add_run(TRANSLATE, "simple", *gan, *predicted, inputs=data, watched=student_files)
+    add_run(TRANSLATE, "simple", *gan, *predicted, inputs=data, used=student_files)
     taught = [*data, *teacher_files]
     add_run(
         TRANSLATE,
@@ -188,7 +190,7 @@ def list_stages(
         *teaching,
         *predicted,
         inputs=taught,
-        watched=student_files,
+        used=student_files,
     )
     if not imported:
         add_run(TRANSLATE, "without_text", *gan, inputs=[*data, layout.checked_manifest])
@@ -200,7 +202,7 @@ def list_stages(
     if not imported:
         pairs += [layout.text_choice, without_text, add_text]
         chosen = layout.choice("depth_estimator_add_text_lr")
-        add_run(DEPTH, "add_text", "--optimize_lr", *fitted, inputs=pairs, watched=[chosen])
+        add_run(DEPTH, "add_text", "--optimize_lr", *fitted, inputs=pairs, left=[chosen])
         add_run(DEPTH, "add_text_ignoretext", *fitted, inputs=[*pairs, chosen])
     printed = [*data, *student_files, layout.photograph_teacher]
     add_run(DEPTH, "printed", "--optimize_lr", *fitted, inputs=printed)
@@ -215,7 +217,7 @@ def list_stages(
     add_run("baseline.py", "batchnorm_trick", "--train", *predicted, inputs=frames)
     for rule in REFERENCES:
         add_run("baseline.py", rule, predicted[0], inputs=[layout.manifest])
-    results = [layout.results / "table.md", *sorted(layout.orderings.rglob("*.txt"))]
+    orderings = sorted(layout.orderings.rglob("*.txt"))
     missing = ["--allow-missing"] if imported else []
-    add(EVALUATE, "all", *missing, watched=results)
+    add(EVALUATE, "all", *missing, left=[layout.results / "table.md"], used=orderings)
     return stages

@@ -882,6 +882,8 @@ def test_stages_at_the_same_time_wait_for_what_they_need(tmp_path, monkeypatch):
     fitting = f"{DEPTH} add_text --optimize_lr"
     assert adding in before[fitting]
     assert fitting in before[f"{DEPTH} add_text_ignoretext --train"]
+    # the depth model in the box is made by no stage
+    assert f"{TRANSLATE} depth_aware --train" not in before[f"{DEPTH} simple --optimize_lr"]
 
 
 def test_scripts_run_from_any_folder(world, tmp_path):
