@@ -28,6 +28,7 @@ from comics_depth.evaluation.rules import REFERENCES
 from comics_depth.evaluation.sets import ROWS
 from comics_depth.images import read_image, write_image
 from comics_depth.paths import SPLITS, Layout, read_names, run_name
+from comics_depth.stages import Stage
 from comics_depth.synthetic.world import write_world
 from comics_depth.training.run import read_metrics
 from common.files import file_hash, read_json, write_json
@@ -882,8 +883,13 @@ def test_stages_at_the_same_time_wait_for_what_they_need(tmp_path, monkeypatch):
     fitting = f"{DEPTH} add_text --optimize_lr"
     assert adding in before[fitting]
     assert fitting in before[f"{DEPTH} add_text_ignoretext --train"]
-    # the depth model in the box is made by no stage
-    assert f"{TRANSLATE} depth_aware --train" not in before[f"{DEPTH} simple --optimize_lr"]
+
+
+def test_a_stage_waits_for_what_is_left_and_not_for_what_is_used():
+    made, model = Path("made"), Path("model")
+    before = Stage(["a.py"], [], [made], [model])
+    assert Stage(["b.py"], [made], [], []).waits_for([before])
+    assert not Stage(["b.py"], [model], [], []).waits_for([before])
 
 
 def test_scripts_run_from_any_folder(world, tmp_path):
