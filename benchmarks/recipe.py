@@ -128,3 +128,16 @@ def reference_crop(path: Path, size: int, rng: np.random.Generator) -> torch.Ten
     left = rng.integers(0, image.shape[1] - size + 1)
     image = image[top : top + size, left : left + size].transpose(2, 0, 1)
     return torch.from_numpy(np.ascontiguousarray(image).astype(np.float32))
+
+
+@torch.no_grad()
+def reference_depth(network: nn.Module, image: np.ndarray, size: int, device: str) -> np.ndarray:
+    """Depth (H, W) of a picture, RGB uint8 (H, W, 3), which the network sees with its longer side
+    at `size`, in multiples of 32."""
+    height, width = image.shape[:2]
+    seen = [round(side * size / max(height, width) / 32) * 32 for side in (width, height)]
+    pixels = cv2.resize(image / 255.0, seen, interpolation=cv2.INTER_CUBIC).transpose(2, 0, 1)
+    inputs = torch.from_numpy(np.ascontiguousarray(pixels).astype(np.float32))[None].to(device)
+    depth = network(inputs, resize=False)[:, None]
+    depth = functional.interpolate(depth, (height, width), mode="bicubic", align_corners=False)
+    return depth[0, 0].cpu().numpy()

@@ -1,4 +1,4 @@
-"""How fast the trainings are beside the 2020 recipe's own loop, on this machine: python -m
+"""How fast trainings and depth are beside the 2020 recipe's own loops, on this machine: python -m
 benchmarks.speed [--only NAME] [--device cpu|cuda] [--json FILE]
 
 The reference (recipe.py) is written plainly: eager float32, images in NCHW, a forward pass for each
@@ -30,10 +30,17 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import nn
 
-from benchmarks.recipe import reference_crop, reference_cyclegan, reference_fit, reference_networks
+from benchmarks.recipe import (
+    reference_crop,
+    reference_cyclegan,
+    reference_depth,
+    reference_fit,
+    reference_networks,
+)
 from comics_depth.data.datasets import Frames
 from comics_depth.data.tensors import as_floats
 from comics_depth.data.transforms import random_crops
+from comics_depth.evaluation.predicting import as_predictor
 from comics_depth.images import write_image
 from comics_depth.synthetic.kinds import KINDS
 from comics_depth.synthetic.photographs import photograph
@@ -223,6 +230,22 @@ def loader(device: str, folder: Path | None) -> Duel:
     return Duel(ours, reference)
 
 
+def predict(device: str) -> Duel:
+    """Depth of pictures of 640 x 480 by `default` at 384 pixels, from the pixels to the floats."""
+    pictures = [
+        photograph(kind, np.random.default_rng(number), 480, 640)[0]
+        for number, kind in enumerate(KINDS)
+    ]
+    ours = as_predictor(depth_model("default"), torch.device(device))
+    network = depth_model("default").eval().to(device)
+
+    def reference() -> None:
+        for picture in pictures:
+            reference_depth(network, picture, 384, device)
+
+    return Duel(lambda: [ours(picture) for picture in pictures], reference)
+
+
 # --only -> name in the results -> what is measured; None where the machine has nothing to show
 DUELS: dict[str, dict[str, Callable[[str], Duel | None]]] = {
     "cyclegan": {
@@ -232,6 +255,7 @@ DUELS: dict[str, dict[str, Callable[[str], Duel | None]]] = {
     "unet": {"unet": unet},
     "depth": {"depth": depth},
     "loader": {"loader": loader},
+    "predict": {"predict": predict},
 }
 
 
