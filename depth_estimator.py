@@ -51,7 +51,7 @@ ACTIONS = {
 
 def main() -> None:
     models = ("depth_model", "depth_weights")
-    own = ("loss", "rates", "regulariser", "print_style", "translated")
+    own = ("loss", "rates", "regulariser", "print_style", "translated", "interpolate")
     parser = command_line(
         __doc__, EXAMPLES, "tag", *TRAINING, *own, *models, "floats", actions=ACTIONS
     )
@@ -78,6 +78,7 @@ def main() -> None:
         args.print_style,
         args.regulariser,
         args.translated or 0,
+        args.interpolate,
         TrainingOptions(**values(args, *FITTING)),
         values(args, "preset", "variant", *own[2:], "loss", *TRAINING),
         args.restart,

@@ -89,6 +89,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "orderings: share of the frames that have a translated photograph, with the "
         "teacher's depth, beside them (0 to 1, default 0)",
     },
+    "interpolate": {
+        "type": float,
+        "metavar": "SHARE",
+        "help": "share of the fitted weights in the network that is kept, the rest being those "
+        "from before, which short trainings need (0 to 1; 1: fitted weights alone)",
+    },
     "rates": {"type": float, "nargs": "+", "help": "learning rates of the sweep"},
     "momentum": {
         "type": float,
@@ -154,7 +160,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("lr", "rates", "discriminator_rate"), (1e-12, 1e9)),
     **dict.fromkeys(("cycle", "identity", "smooth", "regulariser"), (0, 1e6)),
     **dict.fromkeys(("beta1", "average"), (0, 0.99999)),
-    **dict.fromkeys(("text_limit", "print_style", "translated", "momentum"), (0, 1)),
+    **dict.fromkeys(("text_limit", "print_style", "translated", "interpolate", "momentum"), (0, 1)),
 }
 TRAINING = (
     "seed",

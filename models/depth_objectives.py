@@ -26,9 +26,10 @@ class DepthTraining(Objective):
         ignore_text: bool = False,
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
         average: float = 0,
+        interpolate: float = 1,
     ):
         """augment: changes the images (N, 3, H, W) that the student learns from, not those that it
-        is measured on. average: see Objective."""
+        is measured on. average, interpolate: see Objective."""
         frozen = {"translator": translator, "text_adder": text_adder}
         super().__init__(
             {"depth": student},
@@ -37,6 +38,7 @@ class DepthTraining(Objective):
             frozen={k: v for k, v in frozen.items() if v},
             averaged=("depth",),
             average=average,
+            interpolate=interpolate,
         )
         self.loss, self.ignore_text = DEPTH_LOSSES[loss], ignore_text
         self.augment = augment
@@ -103,8 +105,10 @@ class DepthOrdering(DepthTraining):
         regulariser: float,
         translator: nn.Module | None = None,
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        interpolate: float = 1,
     ):
-        super().__init__(student, lr, "ssi", translator, augment=augment, average=0.995)
+        options = {"augment": augment, "average": 0.995, "interpolate": interpolate}
+        super().__init__(student, lr, "ssi", translator, **options)
         self.regulariser = regulariser
         self.stepped = 0
 

@@ -37,17 +37,24 @@ class Objective:
         discriminator_rate: float = 1,
         averaged: tuple[str, ...] = (),
         average: float = 0,
+        interpolate: float = 1,
     ):
         """groups: optimiser name -> names of its networks; discriminators learn at lr x
         `discriminator_rate`. average: decay of the exponential moving average of the weights of the
         `averaged` networks (0: none). The average then has the network's name, so that it is what
-        is drawn, saved and used by later stages; what learns is `<name>_learning`."""
-        self.average, self.averaged = average, averaged if average else ()
+        is drawn, saved and used by later stages; what learns is `<name>_learning`. interpolate:
+        share of the learnt weights in it, the rest being those from before (Wortsman et al. 2022,
+        arXiv:2109.01903); 1: all."""
+        self.average, self.interpolate = average, interpolate
+        self.averaged = averaged if average or interpolate < 1 else ()
+        frozen = dict(frozen or {})
         for name in self.averaged:
             networks[f"{name}_learning"] = networks[name]
             networks[name] = copy.deepcopy(networks[name]).requires_grad_(False)
+            if interpolate < 1:
+                frozen[f"{name}_before"] = copy.deepcopy(networks[name])
         self.networks = nn.ModuleDict(networks)
-        self.frozen = nn.ModuleDict(frozen or {}).eval().requires_grad_(False)
+        self.frozen = nn.ModuleDict(frozen).eval().requires_grad_(False)
         self.architecture = {name: network.architecture for name, network in networks.items()}
         self.groups = groups
         self.pools: dict = {}  # name -> gan_objectives.ImagePool
@@ -68,14 +75,21 @@ class Objective:
 
     @torch.no_grad()
     def update_averages(self, kept: float | None = None) -> None:
-        """Moves the averages by 1 - `kept` (left out: `average`) towards the weights, and the
-        statistics of BatchNorm, after a step."""
+        """Moves the averages by 1 - `kept` (left out: `average`) towards the weights, or what lies
+        between these and those from before, and the statistics of BatchNorm, after a step."""
         kept = self.average if kept is None else kept
         for name in self.averaged:
-            learning = self.learning(name).state_dict()
+            target = self.learning(name).state_dict()
+            if self.interpolate < 1:
+                before = self.frozen[f"{name}_before"].state_dict()
+                target = {
+                    key: torch.lerp(before[key], value, self.interpolate)
+                    for key, value in target.items()
+                    if value.is_floating_point()
+                }
             for key, mean in self.networks[name].state_dict().items():
                 if mean.is_floating_point():
-                    mean.lerp_(learning[key], 1 - kept)
+                    mean.lerp_(target[key], 1 - kept)
 
     def state(self) -> dict:
         return {name: [image.cpu() for image in pool.images] for name, pool in self.pools.items()}

@@ -59,7 +59,7 @@ class Student:
     result but the learning rate. print_share: of the training images, drawn as printed comics;
     regulariser, translated: weight of the depth from before, and the share of frames with a
     translated photograph beside them, of `orderings`; recorded: the options of the command, for the
-    record of the run."""
+    record of the run; interpolate: share of the fitted weights in the network that is kept."""
 
     layout: Layout
     variant: str
@@ -70,6 +70,7 @@ class Student:
     print_share: float
     regulariser: float | None
     translated: float
+    interpolate: float
     options: TrainingOptions
     recorded: dict[str, Any]
     restart: bool
@@ -164,6 +165,7 @@ class Student:
             **self.translators(),
             ignore_text=self.variant == "add_text_ignoretext",
             augment=partial(printed, share=share) if share else None,
+            interpolate=self.interpolate,
         )
         held_out = self.samples("validation", central_crops(self.image_size))
         return Task(
@@ -224,7 +226,8 @@ class OrderingStudent(Student):
             frames = WithPhotographs(frames, natural, self.translated)
         share = self.print_share
         augment = partial(printed, share=share) if share else None
-        objective = DepthOrdering(model, lr, self.regulariser, **translators, augment=augment)
+        learnt = {"augment": augment, "interpolate": self.interpolate}
+        objective = DepthOrdering(model, lr, self.regulariser, **translators, **learnt)
         held_out = frame_orderings(self.layout, "validation")
         validate = ordering_validation(objective.networks["depth"], self.layout, held_out)
         return Task(objective, frames, validate, None)

@@ -1,6 +1,7 @@
 """What the variants optimise: losses by hand, who learns from which of them, and what the networks
 are shown."""
 
+import copy
 import math
 
 import pytest
@@ -520,6 +521,29 @@ def test_what_the_student_learns_from_is_augmented_and_not_what_measures_it():
     ((_, losses),) = objective.steps(batch)
     assert torch.equal(shown[0], batch["natural"]["image"])
     assert float(losses["loss"].detach()) != measured
+
+
+def test_what_is_kept_lies_between_the_weights_before_and_those_learnt():
+    """Statistics of BatchNorm too, and after a resume, for which the start is read anew."""
+    student = tiny_depth()
+    before = state(student)
+    objective = DepthTraining(copy.deepcopy(student), 1e-2, "ssi", interpolate=0.25)
+    assert unchanged(objective.networks["depth"], before)
+    for _ in range(2):
+        for request in objective.steps(batch_of()):
+            step(objective, request)
+    resumed = DepthTraining(student, 1e-2, "ssi", interpolate=0.25)
+    resumed.networks.load_state_dict(objective.networks.state_dict())
+    for objective in (objective, resumed):
+        for request in objective.steps(batch_of()):
+            step(objective, request)
+        learnt, kept = state(objective.learning("depth")), state(objective.networks["depth"])
+        assert not unchanged(objective.learning("depth"), before)
+        assert set(kept) == set(before)
+        for key, value in kept.items():
+            if value.is_floating_point():
+                between = before[key] + 0.25 * (learnt[key] - before[key])
+                assert torch.allclose(value, between, atol=1e-6), key
 
 
 def test_only_the_student_learns():
