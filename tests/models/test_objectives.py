@@ -534,11 +534,11 @@ def test_what_is_kept_lies_between_the_weights_before_and_those_learnt():
             step(objective, request)
     resumed = DepthTraining(student, 1e-2, "ssi", interpolate=0.25)
     resumed.networks.load_state_dict(objective.networks.state_dict())
-    for objective in (objective, resumed):
-        for request in objective.steps(batch_of()):
-            step(objective, request)
-        learnt, kept = state(objective.learning("depth")), state(objective.networks["depth"])
-        assert not unchanged(objective.learning("depth"), before)
+    for trained in (objective, resumed):
+        for request in trained.steps(batch_of()):
+            step(trained, request)
+        learnt, kept = state(trained.learning("depth")), state(trained.networks["depth"])
+        assert not unchanged(trained.learning("depth"), before)
         assert set(kept) == set(before)
         for key, value in kept.items():
             if value.is_floating_point():
