@@ -40,7 +40,7 @@ EXAMPLES = """\
   python baseline.py lower_is_nearer --generate_depth_images"""
 ACTIONS = {
     "train": "take the statistics of BatchNorm from the training frames",
-    "generate_depth_images": "depth of every validation and test frame",
+    "generate_depth_images": "depth of every validation and test frame, shared by processes",
 }
 VARIANTS = ("no_batchnorm_trick", "batchnorm_trick", *REFERENCES)
 

@@ -56,7 +56,7 @@ EXAMPLES = """\
   python cyclegan_natural2comics.py simple --translate PHOTOGRAPHS --to comics -o translated"""
 ACTIONS = {
     "train": "train the variant",
-    "generate_depth_images": "depth of every validation and test frame",
+    "generate_depth_images": "depth of every validation and test frame, shared by processes",
     "translate": None,
 }
 

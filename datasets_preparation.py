@@ -29,6 +29,7 @@ from common.files import lines_of, lock
 EXAMPLES = """\
   python datasets_preparation.py --crop_frames --generate_text_masks  pages -> frames, masks, splits
   python datasets_preparation.py --coco17_depth --teacher MiDaS       photographs -> pseudo-depth
+  torchrun --nproc_per_node 4 datasets_preparation.py --coco17_depth  the same by four processes
   python datasets_preparation.py --generate_evaluation                order points by depth
   python datasets_preparation.py --generate_evaluation --split train --most-uncertain 50
   python datasets_preparation.py --synthesize --preset demo           draw a synthetic world
@@ -39,7 +40,7 @@ ACTIONS = {
     "synthesize": "draw the synthetic world in the formats of the datasets",
     "crop_frames": "DCM pages -> an image per frame, lists, manifest",
     "generate_text_masks": "eBDtheque pages -> frames, text masks, lists",
-    "coco17_depth": "the teacher's inverse depth of every photograph",
+    "coco17_depth": "the teacher's inverse depth of every photograph, shared by processes",
     "generate_evaluation": "order points of frames by depth, in a browser",
 }
 
@@ -190,9 +191,9 @@ def main() -> None:
             writes=[layout.orderings_of(args.annotator)] + [layout.uncertainty] * bool(ranking),
         ),
     }
-    preparing = any(getattr(args, name) for name in steps if name != "generate_evaluation")
+    preparing = [name for name in steps if getattr(args, name) and name != "generate_evaluation"]
     if preparing and not args.dry_run:
-        lock(layout.data_root)
+        lock(layout.data_root, shared=preparing == ["coco17_depth"])
     run_steps(parser, args, steps)
 
 

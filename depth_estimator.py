@@ -45,7 +45,7 @@ EXAMPLES = """\
 ACTIONS = {
     "optimize_lr": "one epoch at each of --rates; --train takes the best on validation",
     "train": "train the variant",
-    "generate_depth_images": "depth of every validation and test frame",
+    "generate_depth_images": "depth of every validation and test frame, shared by processes",
 }
 
 

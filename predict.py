@@ -21,7 +21,8 @@ from comics_depth.pages.sources import ImageBytes, PageInput, boxes_file, find_p
 from comics_depth.pages.viewer import write_sheets
 from comics_depth.training.run import checkpoint_of
 from common.errors import UserError
-from common.files import lock
+from common.files import is_last_in, lock
+from common.ranks import FINISH, my_share, rank_and_count, refuse_several
 from common.trust import trust_code
 from models.checkpoints import SHIPPED
 
@@ -56,6 +57,8 @@ The boxes of a page are in OUTPUT/<page>.txt, lines `8 x1 y1 x2 y2`: mend them t
 browser with --check, and the same command makes the page anew. Else they come from such a file
 beside the page, else from the network that reads pages, which also finds the text. Where those
 that were found are doubtful, a line says so.
+Processes share the pages: `torchrun --nproc_per_node 3 predict.py ...`, or the same command three
+times, here or on other machines that see OUTPUT, with WORLD_SIZE=3 and RANK=0, 1 and 2.
 What cannot be read is reported and left out. Exit code: 0 if there is depth of a page, else 2.
 
 examples:
@@ -68,6 +71,9 @@ examples:
 
 def main() -> None:
     args = command_line().parse_args()
+    for option in ("check", "restart"):
+        if getattr(args, option):
+            refuse_several(f"--{option}")
     if args.trust_code:
         trust_code()
     check_models([args.model], args.licence_policy)
@@ -94,9 +100,10 @@ def predict(
 ) -> list[PageInput]:
     """Predicts the pages of all inputs that are not done; returns those that are there."""
     if not dry_run:
-        lock(options.output)
+        lock(options.output, shared=True)
     sheets, problems = find_pages(inputs, options.output)
-    pages = [page for pages in sheets.values() for page in pages]
+    everything = [page for pages in sheets.values() for page in pages]
+    pages = my_share(everything)
     pending = [page for page in pages if restart or not is_done(page, options)]
     model = options.fingerprint["model"]
     print(f"{model}: {len(pending)} pages to predict, {len(pages) - len(pending)} done", flush=True)
@@ -112,10 +119,16 @@ def predict(
     for problem in problems:
         print(f"left out: {problem}", file=sys.stderr)
     done = len(pages) - (len(failed) if pending else 0)
-    if not done:
+    if not done and (pages or not everything):
         raise UserError(f"nothing could be predicted; {len(problems)} problems, see above")
-    write_sheets(options.output, sheets, html)
     print(f"{options.output}: depth of {done} pages; {len(problems)} left out")
+    if rank_and_count()[1] > 1:
+        if not is_last_in(options.output):
+            return pages
+        if left := sum(not is_done(page, options) for page in everything):
+            print(f"no depth yet of {left} pages; {FINISH}")
+            return pages
+    write_sheets(options.output, sheets, html)
     return [page for page in pages if read_record(options.output / page.name)]
 
 

@@ -9,12 +9,14 @@ import shlex
 import shutil
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
 from common.errors import UserError
+from common.ranks import rank_and_count
 
 try:
     import fcntl
@@ -55,30 +57,83 @@ def sync_folder(folder: Path) -> None:
 
 
 LOCK = ".lock"
+ALL = 0, 1  # of a lock file, length and start of the range of all processes; byte 0 is the gate
 _held = []  # (folder, open lock file): closing one would give its lock up
 
 
-def lock(folder: Path) -> None:
+def lock(folder: Path, shared: bool = False) -> None:
     """Makes `folder` and keeps other processes out of it until this one ends, however it ends; what
-    killed ones had half-written there goes. Raises UserError that says who is in it."""
+    killed ones had half-written there goes. Where it is shared, the processes of one command (the
+    same words, WORLD_SIZE of them, each RANK once) may be in it together. Raises UserError that
+    says who is in it."""
     path = folder / LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
     except OSError as error:
         raise UserError(f"{folder}: cannot be written to ({error})") from error
-    try:
-        # of the process and not, as flock, of its workers too, which may outlive it
-        if fcntl:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    rank, count = rank_and_count() if shared else (0, 1)
+    who = f"{count} processes" if count > 1 else f"process {os.getpid()}"
+    who += f": {shlex.join(map(os.path.basename, sys.argv))}"
+    with _gate(file):
+        alone = _take(file, *ALL)
         file.seek(0)
         holder = file.read().strip() or "another process"
-        raise UserError(f"{folder} is in use by {holder}; wait for it or stop it") from None
-    file.truncate(0)
-    file.write(f"process {os.getpid()}: {shlex.join(map(os.path.basename, sys.argv))}")
-    file.flush()
+        joins = count > 1 and holder == who and _take(file, 1, 1 + rank)
+        if not alone and not joins:
+            raise UserError(f"{folder} is in use by {holder}; wait for it or stop it")
+        if alone:
+            file.truncate(0)
+            file.write(who)
+            file.flush()
+            _clean(folder)
+        if alone and count > 1:
+            _leave(file, *ALL)
+            _take(file, 1, 1 + rank)
     _held.append((folder, file))
+
+
+def is_last_in(folder: Path) -> bool:
+    """Whether no other process shares a folder that this one has locked: if so, it is now this
+    one's alone; else this one has left it. Of several that end, exactly one is the last."""
+    file = next(file for held, file in _held if held == folder)
+    with _gate(file):
+        last = _take(file, *ALL)
+        if last:
+            _clean(folder)
+        else:
+            _leave(file, *ALL)
+    return last
+
+
+@contextlib.contextmanager
+def _gate(file: TextIO) -> Iterator[None]:
+    """One process at a time changes who is in a folder."""
+    if fcntl:
+        fcntl.lockf(file, fcntl.LOCK_EX, 1)
+    try:
+        yield
+    finally:
+        _leave(file, 1, 0)
+
+
+def _take(file: TextIO, length: int, start: int) -> bool:
+    """Locks a range of a lock file, unless another process has a part of it."""
+    # of the process and not, as flock, of its workers too, which may outlive it
+    with contextlib.suppress(OSError):
+        if fcntl:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, length, start)
+        return True
+    return False
+
+
+def _leave(file: TextIO, length: int, start: int) -> None:
+    if fcntl:
+        fcntl.lockf(file, fcntl.LOCK_UN, length, start)
+
+
+def _clean(folder: Path) -> None:
+    """Deletes what killed processes had half-written."""
     for left in list(folder.rglob(PARTIAL + "*")):
         inside = left.relative_to(folder).parents
         if not any((folder / parent / LOCK).exists() for parent in list(inside)[:-1]):

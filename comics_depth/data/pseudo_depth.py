@@ -16,7 +16,8 @@ from comics_depth.parallel import WriteBehind, read_ahead
 from comics_depth.paths import Layout
 from comics_depth.training.devices import default_device
 from common.errors import UserError
-from common.files import file_hash, read_json, write_json
+from common.files import file_hash, is_last_in, read_json, write_json
+from common.ranks import FINISH, my_share, rank_and_count, refuse_several
 from models.checkpoints import SHIPPED
 from models.depth_model import AveragedDepth, depth_model
 
@@ -31,8 +32,12 @@ def write_pseudo_depth(
     restart: bool,
 ) -> None:
     """Writes the teacher's inverse depth of every photograph (or of those of `names`), in 16 bit
-    with scale and offset, and the photographs' split. Raises UserError if depth of another teacher
-    lies there already, if a name has no photograph, or if no photograph can be read."""
+    with scale and offset, and the photographs' split. Several processes share the photographs
+    (common.ranks); the last of them writes the split if depth of all is there. Raises UserError if
+    depth of another teacher lies there already, if a name has no photograph, or if no photograph
+    can be read."""
+    if restart:
+        refuse_several("--restart")
     made_by = teacher_note(teacher, averaged)
     check_teacher(layout, made_by, restart)
     images = splits.image_names(layout.photographs)
@@ -41,13 +46,12 @@ def write_pseudo_depth(
             raise UserError(f"{layout.photographs}: {len(absent)} missing: {', '.join(absent)}")
         images = {name: images[name] for name in names}
     skipped = []
-    sizes = splits.readable(images, skipped)
-    maps = {} if restart else {name: layout.photograph_depth_map(name) for name in sizes}
-    written = splits.readable(maps, [])
-    missing = [name for name, size in sizes.items() if written.get(name) != size]
+    mine = {name: images[name] for name in my_share(list(images))}
+    sizes = splits.readable(mine, skipped)
+    missing = list(sizes) if restart else without_depth(layout, sizes)
     if missing:
         device = default_device()
-        count = f"{len(missing)} of {len(sizes)} photographs"
+        count = f"{len(missing)} of {len(images)} photographs"
         print(f"depth of {count} by {teacher.name} on {device}", flush=True)
         model = depth_model(*teacher)
         predict = as_predictor(AveragedDepth(model) if averaged else model, device)
@@ -66,10 +70,25 @@ def write_pseudo_depth(
             if not np.isfinite(inverse_depth).all():
                 raise UserError(f"{images[name]}: {teacher.name} gave infinite depth; use another")
             writing(write_depth, layout.photograph_depth_map(name), inverse_depth)
+    if rank_and_count()[1] > 1:
+        print(f"coco17_depth: {len(sizes)} of {len(images)} photographs were for this process")
+        if not is_last_in(layout.data_root):
+            return
+        skipped = []
+        sizes = splits.readable(images, skipped)
+        if missing := without_depth(layout, sizes):
+            print(f"no depth yet of {len(missing)} photographs; {FINISH}")
+            return
     if not sizes:
         raise UserError(f"{layout.photographs}: no photograph could be read; {skipped[0]}")
     lists = splits.photograph_split(layout, seed, sizes)
     splits.report("coco17_depth", lists, "photographs", skipped)
+
+
+def without_depth(layout: Layout, sizes: dict[str, tuple[int, int]]) -> list[str]:
+    """Those of the photographs of which no depth of their size is there."""
+    written = splits.readable({name: layout.photograph_depth_map(name) for name in sizes}, [])
+    return [name for name, size in sizes.items() if written.get(name) != size]
 
 
 class TeacherNote(TypedDict):

@@ -16,6 +16,7 @@ from comics_depth.paths import Layout
 from comics_depth.training.devices import memory_format
 from common.errors import UserError
 from common.files import file_hash, lock, read_json, write_json
+from common.ranks import my_share, refuse_several
 
 # RGB uint8 (H, W, 3) -> inverse depth (H, W)
 Predictor = Callable[[np.ndarray], np.ndarray]
@@ -33,7 +34,7 @@ def predict_frames(
 ) -> None:
     """Writes inverse depth, its exact `floats` if asked for, and colour pictures in `previews/`, to
     the prediction set `run_name`: of the frames `names`, or of every validation and test frame,
-    with or without an ordering.
+    with or without an ordering. Several processes share the frames (common.ranks).
 
     made_by: names and hashes of what predicts. Frames made by the same of the same frames are
     skipped, all others (or all, on `restart`) are made again. Raises UserError for depth that is
@@ -42,8 +43,9 @@ def predict_frames(
     names = frame_names(layout, "validation", "test") if names is None else names
     frames = file_hash(layout.manifest) if layout.manifest.exists() else None
     made_by = made_by | {"frames": frames}
-    lock(folder)
+    lock(folder, shared=True)
     empty_of_others(folder, made_by, restart)
+    names = my_share(names)
     wanted = ["{}.png", "previews/{}.jpg"] + ["{}.npy"] * floats
     missing = [
         name for name in names if not all((folder / one.format(name)).exists() for one in wanted)
@@ -73,10 +75,13 @@ def empty_of_others(folder: Path, made_by: dict, restart: bool = False) -> None:
     """Throws away what the folder holds (on `restart`, or of anything else than `made_by`), also of
     frames that are not wanted now: its note, made_by.json, speaks for all of them."""
     note = folder / "made_by.json"
+    # listed before the note is read: what another process of this command writes has one
+    there = [path for path in folder.rglob("*") if path.suffix in (".png", ".npy", ".jpg")]
     if restart or not note.exists() or read_json(note) != made_by:
-        for path in folder.rglob("*"):
-            if path.suffix in (".png", ".npy", ".jpg"):
-                path.unlink()
+        if there or restart:
+            refuse_several(f"{folder} holds other predictions; replacing them")
+        for path in there:
+            path.unlink()
         write_json(note, made_by)
 
 

@@ -1,6 +1,7 @@
 """Processes, device and precision of this command; what they exchange; parts of a batch."""
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +10,8 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import parse_flag_from_env
 from torch import nn
+
+from common.ranks import rank_and_count
 
 
 def processes() -> PartialState:
@@ -21,7 +24,14 @@ def processes() -> PartialState:
 
 
 def default_device() -> torch.device:
-    return processes().device
+    """Where this process computes: of several devices the one of its number on this machine. Unlike
+    processes(), it waits for no other."""
+    keep_memory()
+    if parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available():
+        return torch.device("cpu")
+    number = int(os.environ.get("LOCAL_RANK", rank_and_count()[0]))
+    kind = torch.accelerator.current_accelerator().type
+    return torch.device(kind, number % torch.accelerator.device_count())
 
 
 def keep_memory() -> None:

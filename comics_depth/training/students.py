@@ -22,7 +22,7 @@ from comics_depth.data.prepared import (
 from comics_depth.data.transforms import View, as_print, central_crops, printed, random_crops
 from comics_depth.evaluation.orderings import ordering_validation, starting_depth
 from comics_depth.paths import Layout, run_name
-from comics_depth.training.devices import default_device
+from comics_depth.training.devices import default_device, processes
 from comics_depth.training.loop import TrainingOptions, fit
 from comics_depth.training.run import Run, finished_run
 from comics_depth.training.samples import depth_validation, sample_grid
@@ -221,7 +221,9 @@ class OrderingStudent(Student):
         where = (self.layout, list(train), before, self.fingerprint, default_device())
         options = {"resolution": self.image_size, "multiple": model.multiple}
         options |= {"print_share": self.print_share, "seed": self.options.seed}
-        frames = frames_with_points(self.layout, train, starting_depth(*where), **options)
+        with processes().main_process_first():  # the others find it there
+            depth = starting_depth(*where)
+        frames = frames_with_points(self.layout, train, depth, **options)
         if natural:
             frames = WithPhotographs(frames, natural, self.translated)
         share = self.print_share
