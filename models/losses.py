@@ -84,14 +84,22 @@ def pairs_in_order(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def ranking(predicted: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """Mean of softplus(-2 d) over the ordered pairs, d the nearer minus the farther inverse depth
-    in units of the points' mean absolute deviation, so that no scale is learnt (Chen et al. 2016,
-    arXiv:1604.03901, eq. 2, on standardised depth). predicted (H, W), points (P, 4): object level,
-    intra level, x, y in pixels; 0 where no pair has an order."""
+    """Weighted mean of softplus(-2 d) over the ordered pairs, d the nearer minus the farther
+    inverse depth in units of the points' mean absolute deviation, so that no scale is learnt (Chen
+    et al. 2016, arXiv:1604.03901, eq. 2, on standardised depth). Pairs of objects count half as
+    much again where the nearer point is not the lower one, and where the farther one is no
+    background: those that "lower is nearer" or a far sky alone do not give. predicted (H, W),
+    points (P, 4): object level, intra level, x, y in pixels; 0 where no pair has an order."""
     nearer, farther = pairs_in_order(points)
     if len(nearer) == 0:
         return predicted.sum() * 0
     depth = predicted.float()[points[:, 3], points[:, 2]]
     centred = depth - depth.median()
     standardised = centred / centred.abs().mean().clamp_min(1e-6)
-    return functional.softplus(-2 * (standardised[nearer] - standardised[farther])).mean()
+    losses = functional.softplus(-2 * (standardised[nearer] - standardised[farther]))
+    level, y = points[:, 0], points[:, 3]
+    against_height = y[nearer] <= y[farther]
+    without_background = level[farther] < level.max()
+    between_objects = level[nearer] < level[farther]
+    weights = 1 + 0.5 * between_objects * (against_height.float() + without_background.float())
+    return (weights * losses).sum() / weights.sum()

@@ -568,9 +568,14 @@ def test_ranking_by_hand():
     depth = torch.tensor([[5.0, 1.0], [3.0, 9.0]])
     # depths 5, 1, 3 at x, y: median 3, mean absolute deviation 4 / 3, so 1.5, -1.5 and 0
     points = torch.tensor([[1, 1, 0, 0], [2, 1, 1, 0], [3, 1, 0, 1]])
-    right, wrong = (math.log1p(math.exp(-2 * d)) for d in (3.0, -1.5))
-    also = math.log1p(math.exp(-2 * 1.5))
-    assert float(ranking(depth, points)) == pytest.approx((right + also + wrong) / 3)
+    # first before second: level with it, so against height, and no background; the others have the
+    # farthest point, below the nearer one
+    weights = {(0, 1): (3.0, 2.0), (0, 2): (1.5, 1.5), (1, 2): (-1.5, 1.5)}
+    losses = [weight * math.log1p(math.exp(-2 * d)) for d, weight in weights.values()]
+    assert float(ranking(depth, points)) == pytest.approx(sum(losses) / 5)
+    below = torch.tensor([[1, 1, 0, 1], [2, 1, 1, 0], [2, 2, 0, 0]])  # depths 3, 1, 5
+    losses = [math.log1p(math.exp(-2 * d)) for d in (1.5, -1.5, -3.0)]
+    assert float(ranking(depth, below)) == pytest.approx(sum(losses) / 3)
 
 
 def test_ranking_knows_no_scale_and_needs_a_pair():
