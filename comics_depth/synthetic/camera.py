@@ -22,8 +22,7 @@ class Camera(NamedTuple):
 
     def rays(self, wobble: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """(origins, directions), one (3, H, W) and one (3, 1, 1); a direction is 1 long along
-        forward, so that its length is depth. `wobble` (H, W, 2) moves the rays by pixels: the
-        unsteady hand of who draws."""
+        forward, so that its length is depth. `wobble` (H, W, 2) moves the rays by pixels."""
         row, column = np.mgrid[: self.height, : self.width].astype(np.float32)
         middle = np.array((self.width / 2, self.height / 2)) - 0.5
         x, y = np.moveaxis((np.stack([column, row], -1) + wobble - middle) / self.scale, -1, 0)
@@ -55,16 +54,14 @@ class Camera(NamedTuple):
 
 
 class View(NamedTuple):
-    """What a camera sees, each ([3, ]H, W): depth z (inf: sky), index of the shape (-1: sky),
-    object, world normal, world point, and the point in the shape's own space, where its surface is
-    one away."""
+    """What a camera sees, each ([3, ]H, W)."""
 
-    depth: np.ndarray
-    index: np.ndarray
-    group: np.ndarray
-    normal: np.ndarray
-    point: np.ndarray
-    local: np.ndarray
+    depth: np.ndarray  # along z, inf: sky
+    index: np.ndarray  # of the shape, -1: sky
+    group: np.ndarray  # the object
+    normal: np.ndarray  # in the world
+    point: np.ndarray  # in the world
+    local: np.ndarray  # the point in the shape's own space
 
 
 def nearest(

@@ -62,8 +62,7 @@ def draw_style(rng: np.random.Generator) -> Style:
 
 
 class DrawnFrame(NamedTuple):
-    """A drawn frame: RGB uint8, inverse depth, object of every pixel, the scene and its camera (at
-    this size)."""
+    """RGB uint8, inverse depth, object of every pixel, the scene and its camera (at this size)."""
 
     image: np.ndarray
     inverse_depth: np.ndarray
@@ -104,10 +103,8 @@ def _recolour(colours: np.ndarray, style: Style) -> np.ndarray:
         "two hues": np.where(v > 0.5, style.hue, style.hue + 0.45),
         "night": 0.6 + 0.15 * (h - 0.5),
     }.get(style.palette, h)
-    s, v = (
-        np.clip(channel * gain + offset, 0, limit)
-        for channel, (gain, offset, limit) in zip((s, v), PALETTES[style.palette], strict=True)
-    )
+    gain, offset, limit = np.float32(PALETTES[style.palette]).T[..., None]
+    s, v = np.clip(np.stack([s, v]) * gain + offset, 0, limit)
     pushed = np.stack([np.mod(hue, 1) * 360, s, np.round(v * 6) / 6], -1).astype(np.float32)
     return cv2.cvtColor(pushed[None], cv2.COLOR_HSV2RGB)[0]
 

@@ -1,5 +1,4 @@
-"""Scenes under a roof. A pair of numbers stands for a number
-between them."""
+"""Scenes under a roof."""
 
 import numpy as np
 
@@ -9,13 +8,8 @@ from comics_depth.synthetic.scene import Scene
 
 def room(scene: Scene) -> None:
     wide, tall, deep = scene.draw(((3.6, 6), (2.5, 3.2), (4.5, 8)))
-    scene.stand(
-        height=(0.9, 2.1),
-        yaw=(-18, 18),
-        pitch=(-16, 5),
-        focal=(0.6, 0.85),
-        x=(-0.3 * wide, 0.3 * wide),
-    )
+    x = (-0.3 * wide, 0.3 * wide)
+    scene.stand(height=(0.9, 2.1), yaw=(-18, 18), pitch=(-16, 5), focal=(0.6, 0.85), x=x)
     scene.lamp = scene.draw(((-0.5, 0.5), tall - 0.3, deep * 0.5))
     scene.haze = None
     ground(scene, scene.choose("planks", "tiles"))
@@ -73,9 +67,8 @@ def stairs(scene: Scene) -> None:
     places = [(rise * (n + (not down)), start + n * 0.34) for n in range(steps + 1)]
     tread = scene.paint("stone")
     for y, z in places[:-1]:
-        scene.begin("step").box(
-            (0, y - 2, z + (not down) * 3), (wide, 4, 0.34 if down else 6), tread
-        )
+        size = (wide, 4, 0.34 if down else 6)
+        scene.begin("step").box((0, y - 2, z + (not down) * 3), size, tread)
     end = places[-1][1]
     for side in (-1, 1):
         wall = (side * (wide / 2 + 0.2), 0, end / 2 + 2)

@@ -7,9 +7,7 @@ from comics_depth.synthetic.lettering import corners
 
 
 def layout(rng: np.random.Generator, height: int, width: int) -> list[np.ndarray]:
-    """Panels of a page, float (N, 2) polygons of x, y each, later ones over earlier ones: rows of
-    random or equal sizes, slanted or straight, with gutters from none to wide, bleeding off the
-    page or inside margins, insets, gaps."""
+    """Panels of a page, float (N, 2) polygons of x, y each, later ones over earlier ones."""
     unit = min(width, height / 1.4) / 640  # lengths below are pixels of a page 640 wide
     gutter = unit * rng.choice([0, rng.uniform(2, 6), rng.uniform(6, 14), rng.uniform(14, 34)])
     left, right = unit * rng.choice([-20, 0, 3, rng.uniform(5, 70)]) * rng.uniform(0.6, 1.2, 2)
@@ -33,7 +31,7 @@ def layout(rng: np.random.Generator, height: int, width: int) -> list[np.ndarray
     if len(panels) > 3 and rng.random() < 0.12:
         del panels[rng.integers(len(panels))]
     if panels and rng.random() < 0.18:
-        panels.append(inset(panels[np.argmax([area_of(panel) for panel in panels])], rng))
+        panels.append(inset(max(panels, key=area_of), rng))
     return panels or [area]
 
 
@@ -53,10 +51,9 @@ def cut_in(
     low, span = polygon[:, axis].min(), np.ptp(polygon[:, axis])
     middle = polygon[:, 1 - axis].mean()
     for share in shares[:-1] / shares[-1]:
-        normal = np.zeros(2)
-        normal[axis] = 1
-        normal[1 - axis] = np.clip(rng.normal(0, slant), -0.5, 0.5) if slant else 0
-        at = low + share * span + normal[1 - axis] * middle
+        tilt = np.clip(rng.normal(0, slant), -0.5, 0.5) if slant else 0.0
+        normal = np.array((tilt, 1.0) if axis else (1.0, tilt))
+        at = low + share * span + tilt * middle
         length = np.linalg.norm(normal)
         parts.append(clip(polygon, -normal / length, (-at + gutter * length / 2) / length))
         polygon = clip(polygon, normal / length, (at + gutter * length / 2) / length)
@@ -91,12 +88,14 @@ def area_of(polygon: np.ndarray) -> float:
 def redrawn(polygon: np.ndarray, wobble: float, round_by: float, rng: np.random.Generator):
     """The outline of a panel as a hand draws it, (M, 2): every few pixels a point, `wobble` pixels
     beside its place, corners rounded over `round_by` pixels."""
-    steps = np.maximum(np.linalg.norm(np.roll(polygon, -1, 0) - polygon, axis=1) // 6, 1)
-    points = [
-        start + (end - start) * np.arange(n)[:, None] / n
-        for start, end, n in zip(polygon, np.roll(polygon, -1, 0), steps.astype(int), strict=True)
-    ]
-    points = np.vstack(points)
+    sides = np.roll(polygon, -1, 0) - polygon
+    steps = np.maximum(np.linalg.norm(sides, axis=1) // 6, 1).astype(int)
+    points = np.vstack(
+        [
+            start + side * np.arange(n)[:, None] / n
+            for start, side, n in zip(polygon, sides, steps, strict=True)
+        ]
+    )
     width = max(1, round(round_by / 6))
     around = np.arange(len(points))[:, None] + np.arange(-width, width + 1)
     if round_by and len(points) > 4 * width:

@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from comics_depth.data.annotations import Box
 from comics_depth.synthetic.comics import WHITE, DrawnFrame, Style
 
 SAYINGS = (
@@ -16,14 +17,15 @@ SAYINGS = (
 )
 TELLINGS = ("Meanwhile...", "Later that day", "Far from there", "One hour before")
 NOISES = ("BOOM", "CRASH", "WHOOSH", "TOK", "SPLASH", "ZZZ")
+Font = ImageFont.FreeTypeFont
 FILLS = ((255, 240, 170), (190, 220, 240), (255, 214, 30), (240, 90, 60))
 
 
-def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+def _font(name: str, size: int) -> Font:
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / f"fonts/ttf/{name}.ttf", size)
 
 
-def wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+def wrap(text: str, font: Font, width: float) -> list[str]:
     first, *others = text.split()
     lines = [first]
     for word in others:
@@ -61,7 +63,7 @@ class Lettering:
         self.mask = np.zeros(page.shape[:2], np.uint8)
         self.polygons: dict[str, list[np.ndarray]] = {"Balloon": [], "Line": [], "TextArea": []}
 
-    def letter_frame(self, frame: DrawnFrame, box: tuple[int, int, int, int]) -> list[np.ndarray]:
+    def letter_frame(self, frame: DrawnFrame, box: Box) -> list[np.ndarray]:
         """Puts lettering into a frame; returns the boxes of its characters as polygons on the
         page."""
         rng = self.rng
@@ -92,12 +94,7 @@ class Lettering:
         return characters
 
     def balloon(
-        self,
-        kind: str,
-        text: str,
-        box: tuple[int, int, int, int],
-        cost: np.ndarray,
-        mouth: np.ndarray | None,
+        self, kind: str, text: str, box: Box, cost: np.ndarray, mouth: np.ndarray | None
     ) -> None:
         """Places a balloon in the frame `box` where it hides the least by `cost` (0..1, size of the
         frame), with a tail to the mouth; without a good place there is none."""
@@ -129,7 +126,7 @@ class Lettering:
         self._draw(contour if self._hits(whole) else whole, fills[self.rng.integers(len(fills))])
         self._write(lines, place, font, self.style.ink)
 
-    def noise(self, text: str, box: tuple[int, int, int, int]) -> None:
+    def noise(self, text: str, box: Box) -> None:
         """A sound effect: large coloured letters with an ink edge, where no other lettering is."""
         x1, y1, x2, y2 = box
         font = _font("DejaVuSans-BoldOblique", int(self.rng.uniform(0.14, 0.24) * (x2 - x1)))
@@ -170,12 +167,7 @@ class Lettering:
         self._record("Balloon", polygon)
 
     def _write(
-        self,
-        lines: list[str],
-        centre: np.ndarray,
-        font: ImageFont.FreeTypeFont,
-        fill: tuple,
-        edge: int = 0,
+        self, lines: list[str], centre: np.ndarray, font: Font, fill: tuple, edge: int = 0
     ) -> None:
         """Lines of text round a centre; `edge`: width of an outline in ink."""
         canvas = Image.fromarray(self.image)

@@ -70,9 +70,10 @@ def mixed_page(
         if rng.random() < 0.5 and gutter.mean() > 0.01:
             paper = image[gutter].mean(axis=0)
     interior = _draw_borders(image, panels, outlines, unit, pale > 0, rng)
-    page = Page(image, interior, draw_hand(rng, fonts, unit), rng)
+    hand = draw_hand(rng, fonts, unit)
     if printed == "art" and min(paper) > 120 and rng.random() < 0.7:  # balloons of that paper
-        page.hand = page.hand._replace(fill=tuple(np.float32(page.hand.fill) * paper / 255))
+        hand = hand._replace(fill=tuple(np.float32(hand.fill) * paper / 255))
+    page = Page(image, interior, hand, rng)
     for number, outline in enumerate(outlines, start=1):
         page.letter_panel(number, outline)
     _letter_margins(page, outlines, rng)
@@ -83,9 +84,8 @@ def mixed_page(
 
 def lettered(page: LabelledPage, rng: np.random.Generator, fonts: Sequence[Path]) -> LabelledPage:
     """A page without text, lettered anew."""
-    canvas = Page(
-        page.image.copy(), page.panels, draw_hand(rng, fonts, page.image.shape[1] / 640), rng
-    )
+    hand = draw_hand(rng, fonts, page.image.shape[1] / 640)
+    canvas = Page(page.image.copy(), page.panels, hand, rng)
     for number in np.unique(page.panels).tolist():
         if 0 < number < UNKNOWN:
             x, y, width, height = cv2.boundingRect(np.uint8(page.panels == number))
@@ -103,9 +103,9 @@ def _paper(rng: np.random.Generator) -> np.ndarray:
     return np.array([255, 244, 215.0]) if kind == "cream" else rng.uniform(60, 255, 3)
 
 
-def _fill(canvas: np.ndarray, outline: np.ndarray, value, grown: int = 0) -> np.ndarray:
+def _fill(canvas: np.ndarray, outline: np.ndarray, colour, grown: int = 0) -> np.ndarray:
     points = [np.round(outline).astype(np.int32)]
-    colour = np.float64(value).tolist()
+    colour = np.float64(colour).tolist()
     cv2.fillPoly(canvas, points, colour)
     if grown:
         cv2.polylines(canvas, points, True, colour, 2 * grown)
@@ -123,8 +123,8 @@ def _art(
     """A page (H, W, 3) with part of a picture in the bounding box of a panel; if `pale`, only a
     blot of it before a plain background."""
     page = np.zeros((*size, 3), np.uint8)
-    x1, y1 = np.clip(np.floor(outline.min(axis=0)), 0, size[::-1]).astype(int)
-    x2, y2 = np.clip(np.ceil(outline.max(axis=0)) + 1, 0, size[::-1]).astype(int)
+    x1, y1 = np.clip(np.floor(outline.min(axis=0)), 0, size[::-1]).astype(int).tolist()
+    x2, y2 = np.clip(np.ceil(outline.max(axis=0)) + 1, 0, size[::-1]).astype(int).tolist()
     width, height = x2 - x1, y2 - y1
     if min(width, height) < 2:
         return page
@@ -133,12 +133,12 @@ def _art(
     own = np.minimum(np.array([height, width]) / scale, picture.shape[:2]).astype(int)
     y, x = (rng.random(2) * (picture.shape[:2] - own + 1)).astype(int)
     part = picture[y : y + max(own[0], 1), x : x + max(own[1], 1)]
-    art = cv2.resize(part, (int(width), int(height)), interpolation=cv2.INTER_LINEAR)
+    art = cv2.resize(part, (width, height))
     if rng.random() < 0.5:
         art = art[:, ::-1]
     if pale:
         blot = rng.normal(-0.1, 1, rng.integers(3, 6, 2)).astype(np.float32)
-        blot = cv2.resize(blot, (int(width), int(height)), interpolation=cv2.INTER_CUBIC)
+        blot = cv2.resize(blot, (width, height), interpolation=cv2.INTER_CUBIC)
         art = np.where(blot[..., None] > 0, art, np.uint8(background))
     elif rng.random() < 0.03:
         art = np.broadcast_to(np.uint8(background), art.shape)
@@ -171,8 +171,7 @@ def _draw_borders(
     another colour; returns the panels without them."""
     interior = panels.copy()
     needed |= np.mean(panels == 0) < 0.02
-    width = float(rng.choice([0, 1, 2, 3, 4, 7], p=[0.17, 0.2, 0.28, 0.2, 0.1, 0.05]))
-    width = max(round(width * unit), 0)
+    width = round(rng.choice([0, 1, 2, 3, 4, 7], p=[0.17, 0.2, 0.28, 0.2, 0.1, 0.05]) * unit)
     if needed and len(outlines) > 1:
         width = max(width, 1)
     kind = rng.choice(["ink", "dark", "white", "any"], p=[0.75, 0.1, 0.08, 0.07])
@@ -184,14 +183,13 @@ def _draw_borders(
         if rng.random() < 0.04 and not needed:
             continue  # this panel has no border
         points = np.round(outline * 16).astype(np.int32)
-        pieces = [(points, True)]
+        pieces = [points]
         if broken:
             starts = np.sort(rng.integers(0, len(points), 6))
-            pieces = [(piece, False) for piece in np.split(points, starts) if rng.random() < 0.8]
-        for piece, closed in pieces:
-            if len(piece):
-                cv2.polylines(image, [piece], closed, colour.tolist(), width, cv2.LINE_AA, 4)
-                cv2.polylines(interior, [piece], closed, 0, width, cv2.LINE_8, 4)
+            pieces = [piece for piece in np.split(points, starts) if rng.random() < 0.8]
+        for piece in filter(len, pieces):
+            cv2.polylines(image, [piece], not broken, colour.tolist(), width, cv2.LINE_AA, 4)
+            cv2.polylines(interior, [piece], not broken, 0, width, cv2.LINE_8, 4)
     return interior
 
 
@@ -199,8 +197,8 @@ def _letter_margins(page: Page, outlines: Sequence[np.ndarray], rng: np.random.G
     """Titles and page numbers beside the panels, of which nothing is to be learned but that they
     are no panels."""
     height, width = page.panels.shape
-    corners = np.vstack(outlines)
-    for top, bottom in ((0, corners[:, 1].min()), (corners[:, 1].max(), height)):
+    edges = np.vstack(outlines)[:, 1]
+    for top, bottom in ((0, edges.min()), (edges.max(), height)):
         if bottom - top < 14 * page.unit or rng.random() < 0.4:
             continue
         size = int(min((bottom - top) * 0.7, page.unit * rng.uniform(9, 50)))
@@ -208,25 +206,25 @@ def _letter_margins(page: Page, outlines: Sequence[np.ndarray], rng: np.random.G
         text = random_text(rng, int(rng.integers(1, 5)), rng.random() < 0.7)
         text = text if rng.random() < 0.6 else str(rng.integers(1, 300))
         letters = letters_of(text, font, width, 1.1, False)
-        place = rng.uniform(0, max(width - letters.shape[1], 1)), (top + bottom - size) / 2
-        dark = page.image[int(min(place[1], height - 1)), 0].mean() < 110
-        page.lay(letters, np.array(place), (240, 240, 235) if dark else page.hand.ink)
-        page.lay(cv2.dilate(letters, np.ones((15, 31))), np.array(place), None, mark=UNKNOWN)
+        x, y = rng.uniform(0, max(width - letters.shape[1], 1)), (top + bottom - size) / 2
+        dark = page.image[int(min(y, height - 1)), 0].mean() < 110
+        page.lay(letters, (x, y), (240, 240, 235) if dark else page.hand.ink)
+        page.lay(cv2.dilate(letters, np.ones((15, 31))), (x, y), None, mark=UNKNOWN)
 
 
 def scanned_page(
     page: LabelledPage, rng: np.random.Generator, size: tuple[int, int]
 ) -> LabelledPage:
-    """The page as a scanner or a web site gives it, at a size (height, width): turned, cropped or
-    with what lies around it, yellowed, uneven, soft, noisy, compressed."""
+    """The page as a scanner or a web site gives it, at a size (height, width)."""
     height, width = page.panels.shape
     fit = min(size[0] / height, size[1] / width)
     scale = fit * rng.choice([1, rng.uniform(0.8, 1), rng.uniform(1, 1.35)], p=[0.4, 0.3, 0.3])
     angle = 0 if rng.random() < 0.4 else float(np.clip(rng.normal(0, 0.8), -2, 2))
     move = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
-    spare = np.array(size[::-1]) - np.array([width, height]) * scale
+    own = np.array([width, height]) * scale
+    spare = size[::-1] - own
     place = np.where(spare > 0, rng.random(2), rng.choice([0, 0.5, 1], 2)) * spare
-    move[:, 2] += place + np.array([width, height]) * scale / 2 - (width / 2, height / 2)
+    move[:, 2] += place + own / 2 - (width / 2, height / 2)
     around = [(255, 255, 255), (0, 0, 0), rng.uniform(0, 255, 3).tolist()][rng.integers(3)]
     image = cv2.warpAffine(page.image, move, size[::-1], borderValue=around)
     panels, text = (
@@ -234,11 +232,10 @@ def scanned_page(
     )
     if rng.random() < 0.8:
         image = _faulty(image, rng)
+    parts = (image, panels, text)
     if rng.random() < 0.25:
-        image, panels, text = (
-            np.ascontiguousarray(part[:, ::-1]) for part in (image, panels, text)
-        )
-    return LabelledPage(image, panels, text)
+        parts = (np.ascontiguousarray(part[:, ::-1]) for part in parts)
+    return LabelledPage(*parts)
 
 
 def _faulty(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,5 +1,4 @@
-"""Scenes in the open. A pair of numbers stands for a number
-between them."""
+"""Scenes in the open."""
 
 import numpy as np
 
@@ -88,9 +87,8 @@ def forest(scene: Scene) -> None:
         z, radius = scene.draw(scene.choose((2.2, 9), (9, 40))), scene.draw((0.12, 0.34))
         x = scene.choose(-1, 1) * scene.draw((0.12, 0.75)) * z
         bark = scene.paint("bark")
-        scene.begin("trunk").tube(
-            (x, -0.2, z), ((x - 0.5, x + 0.5), 11, z), radius, bark, taper=0.6
-        )
+        top = ((x - 0.5, x + 0.5), 11, z)
+        scene.begin("trunk").tube((x, -0.2, z), top, radius, bark, taper=0.6)
         for side in (-0.8, 1.6):
             y = scene.draw((2, 5))
             scene.tube((x, y, z), (x + side, y + 0.8, z), radius * 0.35, bark, taper=0.3)
@@ -134,10 +132,8 @@ def from_below(scene: Scene) -> None:
     ground(scene, "tiles")
     for side in (-1, 1):
         for near, far in ((7, 11), (16, 26), (32, 45)):
-            size = ((5, 9), (14, 40), (5, 9))
-            scene.add(
-                block, (side * 0.4 * near, side * 0.8 * near), (near, far), size, yaw=(-0.4, 0.4)
-            )
+            x, size = (side * 0.4 * near, side * 0.8 * near), ((5, 9), (14, 40), (5, 9))
+            scene.add(block, x, (near, far), size, yaw=(-0.4, 0.4))
     scene.add(tree, (-4, 4), (3.5, 8), (5, 9), count=(1, 2))
     scene.add(person, (-0.9, 0.9), (1.5, 2.6), yaw=(-0.5, 0.5), count=(1, 2))
     scene.add(lamppost, (-2, 2), (2.5, 5), scene.choose(-1, 1))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from comics_depth.data.annotations import Box
 from comics_depth.data.orderings import Point
 from comics_depth.synthetic.comics import comics_frame, draw_style
 from comics_depth.synthetic.kinds import KINDS
@@ -20,7 +21,7 @@ class DrawnPage(NamedTuple):
     exact text mask, and polygons by SVG class."""
 
     image: np.ndarray
-    boxes: list[tuple[int, int, int, int]]
+    boxes: list[Box]
     depths: list[np.ndarray]
     orderings: list[list[Point]]
     text_mask: np.ndarray
@@ -42,26 +43,23 @@ def comics_page(seed: int, number: int) -> DrawnPage:
         image[y1:y2, x1:x2] = frames[-1].image
         cv2.rectangle(image, (x1, y1), (x2 - 1, y2 - 1), style.ink, style.border)
     lettering = Lettering(image, style, rng)
-    characters = [
-        polygon
-        for frame, box in zip(frames, boxes, strict=True)
-        for polygon in lettering.letter_frame(frame, box)
-    ]
+    characters = []
+    for frame, box in zip(frames, boxes, strict=True):
+        characters += lettering.letter_frame(frame, box)
     orderings = [
         order_points(frame.inverse_depth, frame.group, lettering.mask[y1:y2, x1:x2], rng)
         for frame, (x1, y1, x2, y2) in zip(frames, boxes, strict=True)
     ]
     panels = [corners(*box) for box in boxes]
     polygons = {"Panel": panels, **lettering.polygons, "Character": characters}
-    for name, shapes in polygons.items():
-        polygons[name] = [np.clip(shape, 0, (width - 1, height - 1)) for shape in shapes]
+    last = (width - 1, height - 1)
+    polygons = {name: [np.clip(p, 0, last) for p in found] for name, found in polygons.items()}
     depths = [frame.inverse_depth for frame in frames]
     return DrawnPage(image, boxes, depths, orderings, lettering.mask > 0, polygons)
 
 
-def _layout(rng: np.random.Generator, height: int, width: int) -> list[tuple[int, int, int, int]]:
-    """Boxes of 3 to 6 frames in rows; where two stand side by side, the second may be split in
-    two."""
+def _layout(rng: np.random.Generator, height: int, width: int) -> list[Box]:
+    """Boxes of 3 to 6 frames in rows, in which the second of two may be split in two."""
     margin, gutter = int(rng.integers(14, 26)), int(rng.integers(6, 14))
 
     def cut(end: float, count: int, start: float = margin) -> list[tuple[int, int]]:
@@ -95,14 +93,14 @@ def order_points(
         taken = sum(map(len, chosen.values()))
         if taken >= enough or number in chosen:
             continue
-        places = cv2.erode(((group == number) & (free > 0)).astype(np.uint8), np.ones((7, 7)))
-        rows, columns = np.nonzero(places)
+        inner = cv2.erode(((group == number) & (free > 0)).astype(np.uint8), np.ones((7, 7)))
+        rows, columns = np.nonzero(inner)
         for _ in range(12 if len(rows) > 11 else 0):
             count = 1 if rng.random() < 0.45 or number == 0 else int(rng.integers(2, 4))
             # Rather low on the object, where it stands.
             take = (len(rows) * rng.random(count) ** 0.36).astype(int)
-            points = [(inverse[rows[n], columns[n]], int(columns[n]), int(rows[n])) for n in take]
-            points.sort(reverse=True)
+            places = zip(columns[take].tolist(), rows[take].tolist(), strict=True)
+            points = sorted(((inverse[y, x], x, y) for x, y in places), reverse=True)
             certain = all(a[0] > 1.12 * b[0] for a, b in itertools.pairwise(points)) and all(
                 points[-1][0] > factor * others[0][0] or others[-1][0] > factor * points[0][0]
                 for others in chosen.values()

@@ -30,9 +30,8 @@ def photograph(
     # Texture fades where it gets too fine.
     fine = np.clip(0.03 * camera.scale / np.maximum(view.depth, 1e-4), 0, 1)
     grain = 0.5 * noise(u / 6, v / 6) + fine * 0.5 * noise(u / 0.7, v / 0.7)
-    rough = [
-        0.1 + 0.3 * (s.paint.pattern in ("leaf", "bark", "rock", "grass")) for s in scene.shapes
-    ]
+    natural = ("leaf", "bark", "rock", "grass")
+    rough = [0.1 + 0.3 * (shape.paint.pattern in natural) for shape in scene.shapes]
     image = image * (1 + np.array([*rough, 0.0])[view.index] * grain) * _light(view, scene, rng)
     image = _air(image, view, scene, rng)
     return _lens(*halve(image, view), rng)

@@ -1,7 +1,6 @@
 """A scene: solid shapes in metres, x right, y up, z away from the viewer. Every shape belongs to an
-object (a person, a house, the ground); the sky is object 0.
-
-Descriptions are drawn at random: a pair of numbers stands for a number between them."""
+object (a person, a house, the ground); the sky is object 0. In descriptions of scenes a pair of
+numbers stands for a number drawn between them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -77,13 +76,11 @@ class Scene:
         self.names.append(name)
         return self
 
-    def add(
-        self, make: Callable, *places: Any, count: tuple[int, int] = (1, 1), **more: Any
-    ) -> None:
+    def add(self, make: Callable, *places: Any, count: tuple = (1, 1), **more: Any) -> None:
         """So many objects (at least, at most) by `make(scene, ...)`, each drawn anew."""
         for _ in range(self.count(*count)):
             drawn = {name: self.draw(value) for name, value in more.items()}
-            make(self, *(self.draw(place) for place in places), **drawn)
+            make(self, *map(self.draw, places), **drawn)
 
     def put(
         self,

@@ -11,16 +11,17 @@ from comics_depth.synthetic.camera import Camera, View, nearest
 from comics_depth.synthetic.scene import Scene
 
 # Size of a tile of noise in metres, and the height above which the second colour shows.
-BLOTCHES = {"leaf": (1.7, 0.5), "grass": (14, 0.8), "bark": (2, 0.9), "rock": (4, 0.9)}
-BLOTCHES["patches"] = (3, 0.6)
+BLOTCHES = {
+    **{"leaf": (1.7, 0.5), "grass": (14, 0.8), "bark": (2, 0.9)},
+    **{"rock": (4, 0.9), "patches": (3, 0.6)},
+}
 # Height and length of a course in metres.
 JOINTS = {"bricks": (0.25, 0.6), "planks": (0.22, 2.6), "tiles": (1.0, 1.0)}
 
 
 @functools.cache
 def _noise_tile(power: float) -> np.ndarray:
-    """A cloudy texture that tiles, (256, 256), standard deviation 1: noise with amplitude
-    frequency^-power."""
+    """Tiling noise (256, 256), amplitude frequency^-power, standard deviation 1."""
     white = np.random.default_rng(0).standard_normal((256, 256))
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(256), np.fft.fftfreq(256)))
     cloudy = np.fft.ifft2(np.fft.fft2(white) / np.maximum(frequency, 1 / 64) ** power).real

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from comics_depth.synthetic.lettering import contour_of, corners, wrap
+from comics_depth.synthetic.lettering import Font, contour_of, corners, wrap
 
 LETTERS = np.array(list("etaoinshrdlucmfwypvbgkjqxz"))
 LETTER_SHARES = 1 / np.arange(3, 3 + len(LETTERS)) ** 1.2
+LETTER_SHARES /= LETTER_SHARES.sum()
 UNKNOWN = 255  # in a mask: nothing is to be learned there
 
 
@@ -36,9 +37,9 @@ def draw_hand(rng: np.random.Generator, fonts: Sequence[Path], unit: float) -> H
         font=fonts[rng.integers(len(fonts))],
         size=unit * rng.uniform(9, 18),
         capitals=rng.random() < 0.8,
-        shape=str(rng.choice(["oval", "oval", "rounded", "square", "cloud"])),
-        fill=fill or tuple(rng.uniform(130, 255, 3).tolist()),
-        ink=tuple(rng.uniform(0, rng.choice([25, 90]), 3).tolist()),
+        shape=rng.choice(["oval", "oval", "rounded", "square", "cloud"]),
+        fill=fill or tuple(rng.uniform(130, 255, 3)),
+        ink=tuple(rng.uniform(0, rng.choice([25, 90]), 3)),
         pen=int(rng.choice([0, 1, 1, 2, 2, 3])),
         spacing=rng.uniform(1.0, 1.4),
         clipped=rng.choice([0.0, 0.3, 0.9]),
@@ -47,19 +48,16 @@ def draw_hand(rng: np.random.Generator, fonts: Sequence[Path], unit: float) -> H
 
 def random_text(rng: np.random.Generator, words: int, capitals: bool) -> str:
     """Words of no language, of letters as common as in English."""
-    shares = LETTER_SHARES / LETTER_SHARES.sum()
     text = []
     for _ in range(words):
-        word = "".join(rng.choice(LETTERS, int(rng.integers(1, 9)), p=shares))
-        end = str(rng.choice(["", "", "", "", ",", "!", "?", "...", "--", "'s"]))
+        word = "".join(rng.choice(LETTERS, rng.integers(1, 9), p=LETTER_SHARES))
+        end = rng.choice(["", "", "", "", ",", "!", "?", "...", "--", "'s"])
         text.append((word.capitalize() if rng.random() < 0.2 else word) + end)
     joined = " ".join(text)
     return joined.upper() if capitals else joined[0].upper() + joined[1:]
 
 
-def letters_of(
-    text: str, font: ImageFont.FreeTypeFont, width: float, spacing: float, left: bool
-) -> np.ndarray:
+def letters_of(text: str, font: Font, width: float, spacing: float, left: bool) -> np.ndarray:
     """The text in lines of at most `width` pixels, as coverage, uint8 (h, w)."""
     lines = wrap(text, font, width)
     pitch = font.size * spacing
@@ -171,18 +169,18 @@ class Page:
         if corner is None:
             return
         kinds = [hand.shape, "oval", "rounded", "square", "cloud", "shout", "free"]
-        kind = str(rng.choice(kinds, p=[0.64, 0.05, 0.05, 0.04, 0.06, 0.08, 0.08]))
+        kind = rng.choice(kinds, p=[0.64, 0.05, 0.05, 0.04, 0.06, 0.08, 0.08])
         crossing = rng.random() < 0.12
         if crossing:  # over the border of the panel
             corner = corner + rng.normal(0, 25 * unit, 2)
-        half = np.array(letters.shape[::-1]) / 2
-        centre = corner + half
+        own = np.array(letters.shape[::-1])
+        centre = corner + own / 2
         fill, ink = self.colours()
         if kind == "free":
             self.free(letters, corner)
             return
         tight = rng.uniform(0.75, 1.1) if kind in ("oval", "cloud") else 1
-        outline = contour_of(kind, *(2 * half * tight), rng) * rng.uniform(1, 1.15, 2)
+        outline = contour_of(kind, *(own * tight), rng) * rng.uniform(1, 1.15, 2)
         shapes = [outline + centre]
         for _ in range(rng.choice([0, 1, 2], p=[0.15, 0.8, 0.05])):
             shapes += tail_of(kind, centre, np.abs(outline).max(0), unit, rng)
@@ -196,9 +194,9 @@ class Page:
         if luck < 0.04:
             return None, self.hand.ink
         if luck < 0.08:
-            return tuple(self.rng.uniform(0, 70, 3).tolist()), (245, 245, 240)
+            return tuple(self.rng.uniform(0, 70, 3)), (245, 245, 240)
         if luck < 0.15:
-            return tuple(self.rng.uniform(110, 255, 3).tolist()), self.hand.ink
+            return tuple(self.rng.uniform(110, 255, 3)), self.hand.ink
         return self.hand.fill, self.hand.ink
 
     def surface(
@@ -220,19 +218,16 @@ class Page:
             self.lay(inner, corner, fill, panel)
         self.lay(outer, corner, None, panel, mark=1)
 
-    def free(self, letters: np.ndarray, corner: np.ndarray, value: int = 1) -> None:
+    def free(self, letters: np.ndarray, corner: np.ndarray) -> None:
         """Lettering without a balloon: its lines count as text."""
         colour = self.hand.ink
         if self.rng.random() < 0.4:
-            colour = tuple(
-                self.rng.choice([(250, 250, 250), (200, 30, 20), (250, 220, 60)]).tolist()
-            )
+            colour = self.rng.choice([(250, 250, 250), (200, 30, 20), (250, 220, 60)])
         self.lay(letters, corner, colour)
         reach = int(self.hand.size * 0.8) | 1
-        block = cv2.morphologyEx(
-            np.pad(letters, reach), cv2.MORPH_CLOSE, np.ones((reach, 2 * reach), np.uint8)
-        )
-        self.lay(cv2.dilate(block, np.ones((3, 3))), corner - reach, None, mark=value)
+        around = np.ones((reach, 2 * reach), np.uint8)
+        block = cv2.morphologyEx(np.pad(letters, reach), cv2.MORPH_CLOSE, around)
+        self.lay(cv2.dilate(block, np.ones((3, 3))), corner - reach, None, mark=1)
 
     def caption(self, number: int, low: np.ndarray, size: np.ndarray) -> None:
         """A rectangle of narration, at a corner of the panel, across it, or anywhere."""
@@ -240,22 +235,19 @@ class Page:
         wide = rng.random() < 0.35
         width = size[0] - 8 * unit if wide else min(size[0] * rng.uniform(0.3, 0.8), 300 * unit)
         letters = self.words(width, 30)
-        half, pad = np.array(letters.shape[::-1]) / 2, rng.uniform(1, 8, 2) * unit
-        if (2 * half + 2 * pad > size).any():
+        own, pad = np.array(letters.shape[::-1]), rng.uniform(1, 8, 2) * unit
+        if (own + 2 * pad > size).any():
             return
-        at = (
-            rng.choice([0, 0, 0.5, 1]) * (size[0] - 2 * half[0] - 2 * pad[0]),
-            rng.choice([0, 0, 1]),
-        )
-        corner = low + pad + (at[0], at[1] * (size[1] - 2 * half[1] - 2 * pad[1]))
+        share = (rng.choice([0, 0, 0.5, 1]), rng.choice([0, 0, 1]))
+        corner = low + pad + share * (size - own - 2 * pad)
         corner = corner + rng.choice([0, rng.uniform(-6, 6) * unit], 2)
         if rng.random() < 0.15:
             self.free(letters, corner)
             return
         fill, ink = self.colours()
         if rng.random() < 0.45:
-            fill = tuple(rng.choice([(255, 240, 170), (190, 220, 240), (255, 225, 120)]).tolist())
-        box = np.array([corner - pad, corner + 2 * half + pad])
+            fill = tuple(rng.choice([(255, 240, 170), (190, 220, 240), (255, 225, 120)]))
+        box = np.array([corner - pad, corner + own + pad])
         if wide:
             box[:, 0] = low[0], low[0] + size[0]
         panel = number if rng.random() < 0.6 else None

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -32,9 +34,8 @@ def write_world(
     restart: bool = False,
 ) -> None:
     """Writes a world into the dataset folders of `layout`: pages with boxes and lists, every other
-    page also for eBDtheque, photographs, exact depths, and orderings of all frames. `world.json` is
-    written last; a finished world is left as it is. Raises UserError if another world, or real
-    data, lies there."""
+    page also for eBDtheque, photographs, exact depths, and orderings of all frames. A finished
+    world is left as it is. Raises UserError if another world, or real data, lies there."""
     wanted = {"version": VERSION, "seed": seed, "pages": pages, "photographs": photographs}
     done = layout.photograph_truth.parent / "world.json"
     begun = done.with_name("unfinished.json")
@@ -57,14 +58,13 @@ def write_world(
     write_json(begun, wanted)
     held_out = max(1, round(0.2 * pages)) if pages > 2 else 0
     names = [f"world_{n + 1:03d}" for n in range(pages)]
-    jobs = [(layout, seed, n, name) for n, name in enumerate(names)]
-    frames = sum(parallel_map(_write_page, jobs, "comics pages", workers))
-    first, second = pages - 2 * held_out, pages - held_out
-    parts = (names[:first], names[first:second], names[second:])
-    for split, part in zip(SPLITS, parts, strict=True):
-        write_text(layout.dcm_pages(split), "".join(f"{name}\n" for name in part))
-    jobs = [(layout, seed, n) for n in range(photographs)]
-    parallel_map(_write_photograph, jobs, "photographs", workers)
+    write_page = partial(_write_page, layout, seed)
+    frames = sum(parallel_map(write_page, enumerate(names), "comics pages", workers))
+    ends = (0, pages - 2 * held_out, pages - held_out, pages)
+    for split, (start, end) in zip(SPLITS, pairwise(ends), strict=True):
+        write_text(layout.dcm_pages(split), "".join(f"{name}\n" for name in names[start:end]))
+    write_photograph = partial(_write_photograph, layout, seed)
+    parallel_map(write_photograph, range(photographs), "photographs", workers)
     write_json(begun, {**wanted, "frames": frames})
     os.replace(begun, done)
 
@@ -88,18 +88,16 @@ def _remove(layout: Layout, truth: Path) -> None:
         layout.photograph_list(split).unlink(missing_ok=True)
 
 
-def _write_page(job: tuple[Layout, int, int, str]) -> int:
+def _write_page(layout: Layout, seed: int, numbered: tuple[int, str]) -> int:
     """Writes a page; returns its number of frames."""
-    layout, seed, number, name = job
+    number, name = numbered
     cv2.setNumThreads(1)
     page = comics_page(seed, number)
     write_image(layout.dcm_images / f"{name}.jpg", page.image, quality=92)
     if number % 2 == 0:
         write_image(layout.ebdtheque_pages / f"{name}.jpg", page.image, quality=92)
-        write_text(
-            layout.ebdtheque_svg / f"{name}.svg",
-            svg_page(name, page.image.shape[:2], page.polygons),
-        )
+        svg = svg_page(name, page.image.shape[:2], page.polygons)
+        write_text(layout.ebdtheque_svg / f"{name}.svg", svg)
     rows = [(8, *box) for box in page.boxes]
     rows += [(1, *polygon[0], *polygon[2]) for polygon in page.polygons["Character"]]
     lines = [" ".join(map(str, row)) + "\n" for row in rows]
@@ -110,13 +108,13 @@ def _write_page(job: tuple[Layout, int, int, str]) -> int:
     return len(page.boxes)
 
 
-def _write_photograph(job: tuple[Layout, int, int]) -> None:
+def _write_photograph(layout: Layout, seed: int, number: int) -> None:
     """About 256 x 192 pixels, lying or standing."""
-    layout, seed, number = job
     cv2.setNumThreads(1)
     rng = np.random.default_rng((seed, 0, number))
     size = (192, int(rng.integers(240, 280)))
     kind = list(KINDS)[number % len(KINDS)]
     image, depth = photograph(kind, rng, *(size if rng.random() < 0.75 else size[::-1]))
-    write_image(layout.photographs / f"{number + 1:012d}.jpg", image, quality=93)
-    write_depth(layout.photograph_truth / f"{number + 1:012d}.png", depth)
+    name = f"{number + 1:012d}"
+    write_image(layout.photographs / f"{name}.jpg", image, quality=93)
+    write_depth(layout.photograph_truth / f"{name}.png", depth)

@@ -166,7 +166,7 @@ def test_a_finished_world_stays_and_another_is_refused(layout, capsys):
 def test_an_interrupted_world_goes_on_and_restart_replaces_it(tmp_path, monkeypatch):
     made = Layout(tmp_path / "data", tmp_path)
 
-    def interrupt(job):
+    def interrupt(*job):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
