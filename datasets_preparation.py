@@ -248,7 +248,7 @@ def generate_evaluation(
     for part in ("validation", "test") if split == "both" else (split,):
         frames += listed_frames(layout, part)
     if ranking:
-        from comics_depth.evaluation.uncertainty import most_uncertain
+        from comics_depth.evaluation.orderings import most_uncertain
 
         frames = most_uncertain(layout, frames, *ranking)
     OrderingServer(layout, frames, host, port, annotator).serve_until_interrupted()

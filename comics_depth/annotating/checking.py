@@ -12,9 +12,9 @@ from common.files import PARTIAL, lock, read_json, write_json
 
 
 class CheckServer(AnnotationServer):
-    """The page on which a person marks the crops of `layout.no_text` that still show text. Marks
-    are kept in `layout.crop_marks`; the page's Finish writes `layout.no_text_checked`. Raises
-    UserError if there are no crops or the port is taken."""
+    """The page on which a person marks the crops of `layout.no_text` that still show text; its
+    Finish writes `layout.no_text_checked`. Raises UserError if there are no crops or the port is
+    taken."""
 
     def __init__(self, layout: Layout, host: str, port: int):
         self.layout = layout
@@ -48,13 +48,11 @@ class CheckServer(AnnotationServer):
 
 
 def _crops(layout: Layout) -> dict[str, dict]:
-    """Crop id -> provenance, of the crops that are there; the manifest tells them from contact
-    sheets."""
+    """Crop id -> provenance, of the crops that are there."""
     manifest = layout.crop_manifest
     listed = read_json(manifest) if manifest.exists() else {}
-    crops = {
-        name: value for name, value in listed.items() if (layout.no_text / f"{name}.jpg").exists()
-    }
+    there = [name for name in listed if (layout.no_text / f"{name}.jpg").exists()]
+    crops = {name: listed[name] for name in there}
     if not crops:
         command = "`python comics2textareas.py --generate_dcm_without_text_areas`"
         raise UserError(f"{manifest} lists no crop that is there; run first: {command}")

@@ -18,7 +18,7 @@ MAX_LEVEL = 9999
 
 
 class OrderingServer(AnnotationServer):
-    """The page on which a person orders points of `frames` by depth; every change is in the folder
+    """The page on which a person orders points of `frames`; every change is in the folder
     `layout.orderings_of(annotator)` at once. A frame without points has no file, so it never counts
     as done. Raises UserError if a frame has no image or the port is taken."""
 
@@ -37,9 +37,11 @@ class OrderingServer(AnnotationServer):
         super().__init__("order.html", images, reads, {"save": self.save}, host, port)
 
     def state(self, _: str) -> dict:
-        found = {frame: self._points_or_error(frame) for frame in self.images}
-        counts = {frame: {"points": len(entry["points"])} for frame, entry in found.items()}
-        return {"frames": [{"id": frame, **found[frame], **counts[frame]} for frame in found]}
+        frames = []
+        for frame in self.images:
+            found = self._points_or_error(frame)
+            frames.append({"id": frame, **found, "points": len(found["points"])})
+        return {"frames": frames}
 
     def frame(self, frame: str) -> dict:
         height, width = image_size(self.image_file(frame))
@@ -81,8 +83,7 @@ class OrderingServer(AnnotationServer):
         return {"points": len(points)}
 
     def _file(self, frame: str) -> Path:
-        """An old file is edited in place under its 2020 name, unless other frames could claim
-        it."""
+        # an old file is edited in place under its 2020 name, unless other frames could claim it
         with contextlib.suppress(UserError):
             if found := find_named(self.orderings, frame, (".txt",), self.frames_by_name):
                 return found

@@ -34,8 +34,8 @@ HEADERS = {
 class AnnotationServer:
     """Serves a page and `images` (id -> file) at `address`, `http://<host>:<port>/<token>/`; port 0
     takes a free one. `reads`: name -> answer to an id; `writes`: name -> answer to a JSON object.
-    Who does not know the token of this run, or comes under a foreign host name (DNS rebinding),
-    gets nothing. Raises UserError if the port cannot be served."""
+    Without the token of this run, or under a foreign host name (DNS rebinding), one gets nothing.
+    Raises UserError if the port cannot be served."""
 
     def __init__(
         self, page: str, images: dict[str, Path], reads: Views, writes: Views, host: str, port: int

@@ -40,11 +40,9 @@ def clip_box(box: Box, size: tuple[int, int]) -> Box | None:
 
 def read_boxes(path: Path, size: tuple[int, int]) -> tuple[list[tuple[int, Box]], list[str]]:
     """Frames of a DCM page, clipped to its `size` (height, width): ([(k, (x1, y1, x2, y2))],
-    reasons of skipped boxes).
-
-    Lines are `class x1 y1 x2 y2` in pixels, x2 and y2 exclusive; class 8 is a frame. k = 1.. counts
-    every frame line, skipped ones included, so that the name of a frame does not depend on its
-    neighbours. Raises UserError naming file and line if a line is malformed."""
+    reasons of skipped boxes). Lines are `class x1 y1 x2 y2` in pixels, x2 and y2 exclusive; class 8
+    is a frame, and k = 1.. counts every frame line, skipped ones too. Raises UserError naming file
+    and line if one is malformed."""
     boxes = []
     skipped = []
     k = 0
@@ -66,8 +64,8 @@ def read_boxes(path: Path, size: tuple[int, int]) -> tuple[list[tuple[int, Box]]
 
 
 class SvgPage(NamedTuple):
-    """Annotations of an eBDtheque page. size: (height, width) that the coordinates refer to, None
-    if not given."""
+    """An eBDtheque page. size: (height, width) that the coordinates refer to, None if not given;
+    polygons: class of SVG_CLASSES -> float (corners, 2) of x, y."""
 
     size: tuple[float, float] | None
     image: Path
@@ -76,13 +74,10 @@ class SvgPage(NamedTuple):
 
 
 def read_svg(path: Path, root: Path) -> SvgPage:
-    """Page size, image and polygons {class: [float (corners, 2) array of x, y]} of an eBDtheque
-    SVG; every class of SVG_CLASSES is a key. A polygon need not be closed; one with fewer than
-    three corners is skipped with a reason.
-
-    The file is not trusted: network and entities are off, and the image must lie inside `root` (the
-    eBDtheque folder). Raises UserError naming the file (and the line, where there is one) if it
-    cannot be read."""
+    """The page of an eBDtheque SVG. Polygons need not be closed; those with fewer than three
+    corners are skipped with a reason. The file is not trusted: network and entities are off, and
+    the image must lie inside `root`. Raises UserError naming the file, and the line if there is
+    one."""
     tree = svg_tree(path)
     image = next(tree.iter("{*}image"), None)
     if image is None:
@@ -105,7 +100,7 @@ def read_svg(path: Path, root: Path) -> SvgPage:
 
 
 def svg_tree(path: Path) -> etree._ElementTree:
-    """The parsed file; network and entities are off. Raises UserError if it cannot be read."""
+    """The parsed file, without network and entities. Raises UserError if it cannot be read."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         tree = etree.parse(regular(path), parser)
@@ -131,8 +126,7 @@ def svg_page(name: str, size: tuple[int, int], polygons: dict[str, list[np.ndarr
 
 
 def _corners(points: str, where: str) -> np.ndarray:
-    """Corners (n, 2) of a `points` attribute; commas and white space separate, a repeated first
-    corner is dropped."""
+    """Corners (n, 2) of a `points` attribute, a repeated first corner dropped."""
     values = [float(number) for number in _NUMBER.findall(points)]
     other = _NUMBER.sub("", points).strip(", \t\r\n")
     if other or len(values) % 2 or not all(map(math.isfinite, values)):
@@ -142,11 +136,10 @@ def _corners(points: str, where: str) -> np.ndarray:
 
 
 def _inside(svg: Path, image: etree._Element, root: Path) -> Path:
-    """The path an <image> refers to, which must lie inside `root`; links of the file system are
-    left as they are."""
+    """The path that an <image> refers to."""
     href = image.get("{http://www.w3.org/1999/xlink}href") or image.get("href") or ""
     href = unquote(href).replace("\\", "/")
-    path = Path(os.path.abspath(svg.parent / href))
+    path = Path(os.path.abspath(svg.parent / href))  # links of the file system stay as they are
     is_url = re.match(r"[a-zA-Z][\w+.-]*:", href)
     if not href or is_url or not path.is_relative_to(os.path.abspath(root)):
         raise UserError(

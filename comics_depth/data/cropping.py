@@ -1,9 +1,8 @@
-"""Pages to frames: DCM boxes, eBDtheque panels with their text masks, plain folders of images; with
-the split lists and the manifest."""
+"""Pages to frames: DCM boxes, eBDtheque panels with their text masks, plain folders of images."""
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +20,7 @@ from common.files import read_json, write_json
 
 
 class FrameCrop(NamedTuple):
-    """A frame to cut out: its id, its entry in the manifest ({page, box, ...}), and the files of
-    image and mask."""
+    """A frame to cut out, and its entry in the manifest ({page, box, ...})."""
 
     id: str
     entry: dict[str, Any]
@@ -30,8 +28,8 @@ class FrameCrop(NamedTuple):
     mask: Path | None = None
 
     def is_written(self, manifest: dict[str, dict]) -> bool:
-        """Whether an earlier run wrote it from the same annotation. A mask that the manifest does
-        not know may be of other classes and does not count."""
+        """Whether an earlier run wrote it from the same annotation."""
+        # a mask that the manifest does not know may be of other classes
         known = manifest.get(self.id, {} if self.mask else self.entry)
         same = all(known.get(key) == self.entry.get(key) for key in ("box", "classes"))
         return same and self.image.exists() and (self.mask is None or self.mask.exists())
@@ -47,8 +45,8 @@ class PageCrops(NamedTuple):
 
 
 def crop_frames(layout: Layout, *, seed: int, workers: int | None, restart: bool) -> None:
-    """DCM pages -> frames, train.txt, validation.txt, test.txt and the manifest. Raises UserError
-    if an imported domain lies there."""
+    """DCM pages -> frames, their three lists and the manifest. Raises UserError if an imported
+    domain lies there."""
     note = layout.import_note("comics")
     if note.exists() and not restart:
         raise UserError(
@@ -66,27 +64,30 @@ def crop_frames(layout: Layout, *, seed: int, workers: int | None, restart: bool
 
 
 def dcm_page(layout: Layout, name: str, skipped: list[str]) -> PageCrops:
-    """The frames of a DCM page; reasons of skipped boxes go to `skipped`. Raises UserError if image
-    or boxes cannot be read."""
     source = find_image(layout.dcm_images, name)
     boxes = layout.dcm_boxes / f"{name}.txt"
     if source is None:
         raise UserError(f"page {name}: no image")
     if not boxes.exists():
         raise UserError(f"page {name}: no groundtruth file")
-    found, bad = read_boxes(boxes, image_size(source))
+    numbered, bad = read_boxes(boxes, image_size(source))
     skipped += bad
-    return PageCrops(name, source, [dcm_frame(layout, name, source, k, box) for k, box in found])
+    return PageCrops(name, source, frames_of(layout, name, source, numbered))
 
 
-def dcm_frame(layout: Layout, page: str, source: Path, k: int, box: Box) -> FrameCrop:
-    """Frame k of a page; `image` in its entry is the page image, relative to the data root where it
-    lies there."""
+def frames_of(
+    layout: Layout, page: str, source: Path, numbered: Iterable[tuple[int, Box]]
+) -> list[FrameCrop]:
+    """The frames of a page by (k, box); `image` in their entries is the page image, relative to the
+    data root where it lies there."""
     inside = source.is_relative_to(layout.data_root)
-    image = source.relative_to(layout.data_root) if inside else source
-    id = f"{page}_{k}"
-    entry = {"page": page, "box": list(box), "legacy": legacy_name(id), "image": image.as_posix()}
-    return FrameCrop(id, entry, layout.frame(id))
+    image = (source.relative_to(layout.data_root) if inside else source).as_posix()
+    frames = []
+    for k, box in numbered:
+        id = f"{page}_{k}"
+        entry = {"page": page, "box": list(box), "legacy": legacy_name(id), "image": image}
+        frames.append(FrameCrop(id, entry, layout.frame(id)))
+    return frames
 
 
 def generate_text_masks(
@@ -117,7 +118,7 @@ def generate_text_masks(
 
 def text_page(layout: Layout, path: Path, classes: list[str], skipped: list[str]) -> PageCrops:
     """Panels of the page of an SVG file (without any: the whole page) and its text polygons, in
-    pixels of its image. Raises UserError if file or image cannot be read."""
+    pixels of its image."""
     name = path.relative_to(layout.ebdtheque_svg).with_suffix("").as_posix()
     svg = read_svg(path, layout.ebdtheque)
     skipped += svg.skipped
@@ -151,9 +152,9 @@ def import_domain(
     workers: int | None,
     restart: bool,
 ) -> None:
-    """Copies a folder of images in, as comics frames (one a page, or those that `find_panels` finds
-    on it) or as natural photographs, with seeded splits by page. Raises UserError where another
-    domain lies already."""
+    """Copies a folder of images in, as comics frames (one a page, or what `find_panels` finds on
+    it) or as natural photographs, with seeded splits by page. Raises UserError where another domain
+    lies already."""
     comics = domain == "comics"
     target = layout.frames if comics else layout.photographs
     note = layout.import_note(domain)
@@ -164,15 +165,14 @@ def import_domain(
         panels[entry["page"]].append(tuple(entry["box"]))
     pages = []
     skipped = []
-    names = splits.image_names(folder)
-    bar = tqdm(names.items(), desc="panels", disable=None if find_panels else True)
-    for name, path in bar:
+    images = splits.image_names(folder).items()
+    for name, path in tqdm(images, desc="panels", disable=None if find_panels else True):
         with counted(skipped):
             height, width = image_size(path)
             boxes, source = [(0, 0, width, height)], layout.frame(f"{name}_1")
             if find_panels:
                 boxes, source = panels.get(name) or find_panels(path), path.resolve()
-            frames = [dcm_frame(layout, name, source, k, box) for k, box in enumerate(boxes, 1)]
+            frames = frames_of(layout, name, source, enumerate(boxes, 1))
             if not comics:
                 frames = [frame._replace(image=target / f"{name}.jpg") for frame in frames]
             pages.append(PageCrops(name, path, frames))
@@ -195,8 +195,8 @@ def import_domain(
 def check_import(
     folder: Path, target: Path, note: Path, *, replaceable: bool, restart: bool
 ) -> None:
-    """Raises UserError if `folder` must not be imported to `target`. Photographs that no import
-    brought are not `replaceable`: they are never thrown away."""
+    """Raises UserError if `folder` must not be imported to `target`, where photographs that no
+    import brought are never thrown away (not `replaceable`)."""
     source = folder.resolve()
     place = target.resolve()
     if source.is_relative_to(place) or place.is_relative_to(source):
@@ -218,9 +218,8 @@ def write_crops(
     workers: int | None,
     restart: bool,
 ) -> list[PageCrops]:
-    """Cuts the frames that are not written yet, all cores at once; `restart` empties `folder`
-    first. Returns the pages that could be read; reasons of the others go to `skipped`. Raises
-    UserError if none could."""
+    """Cuts the frames that are not written yet; `restart` empties `folder` first. Returns the pages
+    that could be read; reasons of the others go to `skipped`. Raises UserError if none could."""
     if restart and pages:
         shutil.rmtree(folder, ignore_errors=True)
     jobs = [
@@ -229,14 +228,14 @@ def write_crops(
     ]
     reasons = parallel_map(cut_page, jobs, "pages", workers)
     skipped += filter(None, reasons)
-    readable = [page for page, reason in zip(pages, reasons, strict=True) if not reason]
-    if not any(page.frames for page in readable):
+    found = [page for page, reason in zip(pages, reasons, strict=True) if not reason]
+    if not any(page.frames for page in found):
         why = "; ".join(skipped[:3]) or "no pages found"
         raise UserError(
             f"nothing to write to {folder}: {why}; data/README.md says where the datasets come"
             " from, --import_domain takes your own images, --preset demo needs none"
         )
-    return readable
+    return found
 
 
 def cut_page(page: PageCrops) -> str | None:
@@ -268,12 +267,12 @@ def save_lists(
     path: Callable[[str], Path],
     manifest: Path,
 ) -> None:
-    """Writes the lists of frame ids and the manifest, after the frames so that they never name one
-    that is missing."""
-    entries = {}
-    for page in pages:
-        for frame in page.frames:
-            entries[frame.id] = frame.entry | {"split": split[page.name]}
+    """Writes lists and manifest, after the frames, so that they name none that is missing."""
+    entries = {
+        frame.id: frame.entry | {"split": split[page.name]}
+        for page in pages
+        for frame in page.frames
+    }
     lists = splits.write_lists(path, {id: entry["split"] for id, entry in entries.items()})
     write_json(manifest, entries)
     splits.report(action, lists, f"frames, listed in {manifest.parent}", skipped)

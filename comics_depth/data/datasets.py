@@ -17,10 +17,10 @@ from common.errors import UserError
 class Frames(Dataset):
     """Named images with their layers.
 
-    image, depth, text_mask: functions from a name to a path; a layer whose function is None is an
-    absent key. A text map counts as text from `threshold` on (None keeps it soft). The random
-    numbers of the view depend on (seed, epoch, index) alone (and, of a frame that is paired, on the
-    pair), so neither the number of workers nor an interruption changes what is drawn."""
+    image, depth, text_mask: functions from a name to a path; a layer without one is an absent key.
+    A text map counts as text from `threshold` on (None keeps it soft). The random numbers of the
+    view depend on (seed, epoch, index, pair) alone, so neither the number of workers nor an
+    interruption changes what is drawn."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class PairedDomains(Dataset):
 
 class WithPhotographs(Dataset):
     """{comics: sample of `frames`} once an epoch, with the probability `share` also {natural: a
-    random photograph}; it depends on (seed, epoch, index) of the photographs alone."""
+    random photograph}, by (seed, epoch, index) of the photographs."""
 
     def __init__(self, frames: Dataset, photographs: Frames, share: float):
         self.datasets = [frames, photographs]

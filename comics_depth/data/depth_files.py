@@ -1,5 +1,4 @@
-"""Depth maps on disk: 16-bit PNG that keeps its scale and offset, exact floats on request, colour
-previews."""
+"""Depth maps on disk: 16-bit PNG with scale and offset, exact floats on request; previews."""
 
 import io
 import json
@@ -23,8 +22,7 @@ def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> 
     if depth.ndim != 2 or not np.isfinite(depth).all():
         raise ValueError(f"{path}: expected a finite (H, W) array, got shape {depth.shape}")
     low = float(depth.min())
-    high = float(depth.max())
-    scale = (high - low) / 65535 or 1.0
+    scale = float(np.ptp(depth)) / 65535 or 1.0
     note = PngImagePlugin.PngInfo()
     note.add_text("inverse_depth", json.dumps({"scale": scale, "offset": low}))
     exact = path.with_name(path.stem + ".npy")

@@ -24,10 +24,9 @@ class FramesWithPoints(Dataset):
     """Frames with points in order of depth and a depth map whose shape is to be kept.
 
     image, depth, text_mask, ordering: functions from a name to a path (text_mask: None where text
-    is not known; it counts from `threshold` on). Every frame is seen whole or as a crop that keeps
-    its points apart, at a long side around `resolution` pixels, mirrored, in other colours, and
-    with the probability `print_share` as a printed comic. All of it depends on (seed, epoch, index)
-    alone."""
+    is not known; it counts from `threshold` on). A frame is seen whole or as a crop, at a long side
+    around `resolution` pixels, mirrored, in other colours, and with the probability `print_share`
+    as a printed comic; all of it by (seed, epoch, index)."""
 
     def __init__(
         self,
@@ -46,7 +45,10 @@ class FramesWithPoints(Dataset):
         if not names:
             raise UserError("no training frame has a depth ordering")
         self.names = list(names)
-        self.points = [points_of(ordering(name)) for name in names]
+        self.points = [np.array(read_ordering(ordering(name)), np.int64) for name in names]
+        for name, points in zip(names, self.points, strict=True):
+            if not len(points):
+                raise UserError(f"{ordering(name)}: expected points, found none; delete the file")
         self.images = [image(name) for name in names]
         self.depths = [depth(name) for name in names]
         self.masks = [text_mask(name) if text_mask else None for name in names]
@@ -76,7 +78,8 @@ class FramesWithPoints(Dataset):
         if rng.random() < 0.5:
             (x1, y1, x2, y2), points = crop_with_points(width, height, points, rng)
             image, depth, valid = (layer[y1:y2, x1:x2] for layer in (image, depth, valid))
-        size = self._size(*image.shape[:2], rng)
+        long_side = max(round(self.resolution * rng.uniform(*SIZES)), self.multiple)
+        size = network_size(*image.shape[:2], long_side, self.multiple)
         points = moved(points, image.shape[:2], size)
         image = self._drawn(image, size, rng)
         depth = cv2.resize(depth, size[::-1], interpolation=cv2.INTER_LINEAR)
@@ -91,16 +94,11 @@ class FramesWithPoints(Dataset):
             "points": torch.from_numpy(points),
         }
 
-    def _size(self, height: int, width: int, rng: np.random.Generator) -> tuple[int, int]:
-        long_side = round(self.resolution * rng.uniform(*SIZES))
-        return network_size(height, width, max(long_side, self.multiple), self.multiple)
-
     def _drawn(
         self, image: np.ndarray, size: tuple[int, int], rng: np.random.Generator
     ) -> np.ndarray:
-        """The image in print or in other colours, at `size`; drawn at up to 1.5 times that, so that
-        screens and lines may be finer than a pixel."""
-        finer = rng.uniform(1, 1.5)
+        """The image in print or in other colours, at `size`."""
+        finer = rng.uniform(1, 1.5)  # screens and lines may be finer than a pixel
         drawn_at = (round(size[1] * finer), round(size[0] * finer))
         image = cv2.resize(image, drawn_at, interpolation=cv2.INTER_AREA)
         if rng.random() < self.print_share:
@@ -113,14 +111,6 @@ class FramesWithPoints(Dataset):
     def collate(samples: list[dict]) -> dict[str, list[dict]]:
         """Frames differ in size, so a batch is a list of them."""
         return {"comics": samples}
-
-
-def points_of(path: Path) -> np.ndarray:
-    """Points (P, 4) of an ordering. Raises UserError if there is none."""
-    points = read_ordering(path)
-    if not points:
-        raise UserError(f"{path}: expected the points of a frame, found none; delete the file")
-    return np.array(points, np.int64)
 
 
 def crop_with_points(

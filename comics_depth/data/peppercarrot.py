@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -35,8 +36,8 @@ NO_INKSCAPE = (
 
 
 class PageFiles(NamedTuple):
-    """The files of a page: text-free art, and its lettering as SVG or the page with it; without
-    either, a page that has no lettering."""
+    """Text-free art of a page, and its lettering as SVG or the page with it (neither: it has
+    none)."""
 
     art: Path
     svg: Path | None = None
@@ -49,9 +50,9 @@ def import_peppercarrot(
     """Writes what the folders have of the pages of PEPPERCARROT into the data root: DCM pages,
     boxes and lists, every other page with lettering for eBDtheque, page masks, pages without text,
     depth orderings. Pages that are there stay (unless `restart`); missing ones are listed. Raises
-    UserError if no page is found, other pages lie there, or Inkscape is needed and missing."""
+    UserError if no page is found, other pages lie there, or Inkscape is missing."""
     sources = tomllib.loads((PEPPERCARROT / "sources.toml").read_text(encoding="utf-8"))
-    sources.pop("revisions")
+    del sources["revisions"]
     others = {path.stem for path in layout.dcm_images.rglob("*.*")} - {*sources}
     if others:
         raise UserError(
@@ -88,33 +89,29 @@ def page_files(
 ) -> tuple[dict[str, PageFiles], dict[str, list[str]]]:
     """({page: its files}, {what is missing: pages}) of the pages `lettered` (page -> whether it has
     lettering), found by name below the folders: gfx_*_EnnPmm.{png,jpg} is art, en/*EnnPmm.svg its
-    lettering, en_*_EnnPmm.jpg a page with lettering, used where there is no SVG. PNG goes before
-    JPEG."""
-    found: dict[tuple[str, str], list[Path]] = {}
+    lettering, en_*_EnnPmm.jpg a page with lettering, used where there is no SVG."""
+    found: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for path in sorted(path for folder in folders for path in folder.rglob("*.*")):
-        match = _NAME.search(path.name)
-        if match is None:
-            continue
-        page = f"ep{match[1]}_p{match[2]}"
-        own = path.parent.name == LANGUAGE or path.name.startswith(f"{LANGUAGE}_")
-        kind = "art" if path.name.startswith("gfx_") else "svg" if match[3] == "svg" else "page"
-        if kind == "art" or own:
-            found.setdefault((page, kind), []).append(path)
+        if match := _NAME.search(path.name):
+            own = path.parent.name == LANGUAGE or path.name.startswith(f"{LANGUAGE}_")
+            kind = "svg" if match[3] == "svg" else "page"
+            kind = "art" if path.name.startswith("gfx_") else kind if own else "foreign"
+            found[f"ep{match[1]}_p{match[2]}", kind].append(path)
     files = {}
-    missing: dict[str, list[str]] = {}
+    missing = defaultdict(list)
     for page, has_text in lettered.items():
-        art, svg, pages = (found.get((page, kind), []) for kind in ("art", "svg", "page"))
+        art, svg, pages = (found[page, kind] for kind in ("art", "svg", "page"))
         art.sort(key=lambda path: path.suffix.lower() != ".png")
         same = [(a, p) for a in art for p in pages if image_size(a) == image_size(p)]
         if not art:
-            missing.setdefault("no art (gfx_*_EnnPmm.png or .jpg)", []).append(page)
+            missing["no art (gfx_*_EnnPmm.png or .jpg)"].append(page)
         elif svg:
             files[page] = PageFiles(art[0], svg=svg[0])
         elif same:
             files[page] = PageFiles(same[0][0], lettered=same[0][1])
         elif has_text:
             reason = "no English lettering (en/*EnnPmm.svg, or en_*_EnnPmm.jpg of the art's size)"
-            missing.setdefault(reason, []).append(page)
+            missing[reason].append(page)
         else:
             files[page] = PageFiles(art[0])
     return files, missing
@@ -164,8 +161,8 @@ def _write_jpeg(path: Path, image: np.ndarray, source: Path | None, quality: int
 
 
 def render_lettering(svg: Path, size: tuple[int, int], fonts: Path) -> np.ndarray:
-    """The lettering of a page of (height, width), RGBA uint8 (H, W, 4), drawn by Inkscape without
-    the linked art. fonts: configuration of fontconfig. Raises UserError."""
+    """The lettering of a page of (height, width), RGBA uint8 (H, W, 4), by Inkscape, without the
+    linked art. fonts: configuration of fontconfig. Raises UserError."""
     tree = svg_tree(svg)
     for image in list(tree.iter("{*}image")):
         image.getparent().remove(image)
@@ -189,17 +186,16 @@ def render_lettering(svg: Path, size: tuple[int, int], fonts: Path) -> np.ndarra
 
 
 def lettering_mask(alpha: np.ndarray) -> np.ndarray:
-    """Text of a lettering layer, bool (H, W), from its alpha (uint8): opaque places, and faint ones
-    that are not their smooth edges."""
+    """Text, bool (H, W), of a lettering layer by its alpha (uint8): opaque places, and faint ones
+    that are not their edges."""
     opaque = alpha > 128
     edges = cv2.dilate(opaque.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     return opaque | ((alpha > 20) & ~edges)
 
 
 def difference_mask(lettered: np.ndarray, art: np.ndarray) -> np.ndarray:
-    """Text, bool (H, W), as where a page with lettering differs from its art (both uint8 RGB, of
-    JPEG): areas that differ by more than 24, of which 6 pixels do by more than 32. White balloons
-    on white are not found."""
+    """Text, bool (H, W), as where a page with lettering differs from its art (both uint8 RGB):
+    areas that differ by more than 24, of which 6 pixels do by more than 32."""
     difference = cv2.absdiff(lettered, art).max(axis=2)
     count, areas = cv2.connectedComponents((difference > 24).astype(np.uint8), connectivity=8)
     text = np.bincount(areas[difference > 32], minlength=count) >= 6
@@ -208,8 +204,8 @@ def difference_mask(lettered: np.ndarray, art: np.ndarray) -> np.ndarray:
 
 
 def text_polygons(mask: np.ndarray) -> dict[str, list[np.ndarray]]:
-    """Outlines (corners, 2) of a text mask: class Balloon for large areas that fill their hull,
-    Line for all others. Holes are ignored; nobody has labelled them by meaning."""
+    """Outlines (corners, 2) of a text mask: Balloon for large areas that fill their hull, Line for
+    all others."""
     polygons: dict[str, list[np.ndarray]] = {"Balloon": [], "Line": []}
     pixels = mask.astype(np.uint8)
     for outline in cv2.findContours(pixels, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
@@ -217,9 +213,9 @@ def text_polygons(mask: np.ndarray) -> dict[str, list[np.ndarray]]:
             continue
         area = cv2.contourArea(outline)
         large = area >= 2000
-        balloon = large and area > 0.55 * cv2.contourArea(cv2.convexHull(outline))
+        full = area > 0.55 * cv2.contourArea(cv2.convexHull(outline))
         corners = cv2.approxPolyDP(outline, 0.5 if large else 0.2, True)[:, 0]
-        polygons["Balloon" if balloon else "Line"].append(corners)
+        polygons["Balloon" if large and full else "Line"].append(corners)
     return polygons
 
 
@@ -227,7 +223,7 @@ def write_annotations(
     layout: Layout, name: str, size: tuple[int, int], scale: np.ndarray
 ) -> list[Box]:
     """Writes boxes and depth orderings of a page whose art is `scale` (of x, of y) times `size`
-    (width, height); returns the boxes, x2 and y2 exclusive."""
+    (width, height); returns the boxes."""
     found, _ = read_boxes(PEPPERCARROT / f"groundtruth/{name}.txt", tuple(size[::-1]))
     boxes = []
     for k, box in found:

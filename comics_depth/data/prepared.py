@@ -33,8 +33,7 @@ def labelled_frames(layout: Layout, split: str, **options) -> Frames:
 
 def photographs(layout: Layout, split: str, *, depth: Path | None = None, **options) -> Frames:
     """Photographs of a split, with the inverse depth `<depth>/<name>.png` if a folder is given;
-    options go to Frames. Raises UserError if some have none: that stage was interrupted (it takes
-    broken photographs off the lists)."""
+    options go to Frames. Raises UserError if some have none: that stage was interrupted."""
     names = photograph_split(layout, options.get("seed", 0))[split]
     if depth is None:
         return Frames(names, layout.photograph, **options)
@@ -47,16 +46,14 @@ def photographs(layout: Layout, split: str, *, depth: Path | None = None, **opti
 
 
 def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options) -> Frames:
-    """Comics frames of a split, with their text maps at the threshold chosen for them where text is
-    to be pasted."""
-    names = frame_names(layout, split)
-    if not with_text_maps:
-        return Frames(names, layout.frame, **options)
-    return Frames(names, layout.frame, **known_text(layout), **options)
+    """Comics frames of a split, on request with their text maps at the threshold chosen for
+    them."""
+    text = known_text(layout) if with_text_maps else {}
+    return Frames(frame_names(layout, split), layout.frame, **text, **options)
 
 
 class TextChoice(TypedDict):
-    """Of what was chosen for the text network, what its maps are read with."""
+    """What the maps of the text network are read with."""
 
     threshold: float
 
@@ -99,7 +96,7 @@ def frames_with_points(
 
 
 class CheckedCrops(TypedDict):
-    """Of the manifest of checked crops, what was accepted: crop -> where it is from."""
+    """What was accepted: crop -> where it is from."""
 
     crops: dict[str, Any]
 
@@ -116,21 +113,17 @@ def text_free_crops(layout: Layout, **options) -> Frames:
                 f"{root} holds other crops than {layout.no_text}, which was made anew; run again: "
                 f"{command}"
             )
-    names = sorted(
-        path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.jpg")
-    )
-    return Frames(names, lambda name: root / f"{name}.jpg", **options)
+    found = (path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.jpg"))
+    return Frames(sorted(found), lambda name: root / f"{name}.jpg", **options)
 
 
 def data_files(
     layout: Layout, *, with_text_maps: bool = False, text_free: bool = False
 ) -> dict[str, Path]:
-    """The files that say which frames, photographs and text a run was trained on; a run records
-    their hashes."""
+    """The files that say what a run was trained on; it records their hashes."""
     files = [layout.manifest, layout.photograph_list("train")]
     files += [layout.text_choice] * with_text_maps + [layout.checked_manifest] * text_free
-    return {
-        path.name if path.name != "manifest.json" else path.parent.name: path
-        for path in files
-        if path.exists()
+    named = {
+        path.parent.name if path.name == "manifest.json" else path.name: path for path in files
     }
+    return {name: path for name, path in named.items() if path.exists()}

@@ -5,9 +5,9 @@ import math
 import cv2
 import numpy as np
 
-# Cyan, magenta and yellow on newsprint: the share of red, green and blue light that they let pass.
+# cyan, magenta and yellow on newsprint: the share of red, green and blue light that they let pass
 INKS = np.float32([[0.10, 0.55, 0.75], [0.85, 0.15, 0.40], [0.98, 0.86, 0.15]])
-SCREEN_ANGLES = (15.0, 75.0, 0.0)  # degrees, of these inks; yellow is between the others
+SCREEN_ANGLES = (15.0, 75.0, 0.0)  # degrees, of these inks
 BLACK_ANGLE = 45.0
 PAPERS = np.float32([[1.0, 1.0, 0.99], [0.97, 0.93, 0.80], [0.88, 0.79, 0.62]])  # new to old
 
@@ -19,8 +19,7 @@ def print_style(
     `unit`: width of lines and dots (None: that of a frame of this size).
 
     Two in three are in colour, the others in one ink with grey screens, or lines and spotted blacks
-    alone. The same generator state gives the same picture. Things stay where they are, to within
-    the misregistration of the inks (under 1 % of the longer side), so that the picture's depth
+    alone. Things move by less than 1 % of the longer side (misregistration), so the picture's depth
     holds for the print."""
     # lengths below are pixels at a long side of 384
     unit = unit or max(0.5, max(image.shape[:2]) / 384)
@@ -46,8 +45,8 @@ def print_style(
 
 
 def flat_regions(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture without the texture of its regions, float32 (H, W, 3) in [0, 1]: a bilateral
-    filter at half size (Tomasi and Manduchi 1998), once or twice, or a median."""
+    """The picture without texture, float32 (H, W, 3) in [0, 1]: a bilateral filter at half size
+    (Tomasi and Manduchi 1998), once or twice, or a median."""
     height, width = image.shape[:2]
     half = (max(1, width // 2), max(1, height // 2))
     small = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
@@ -63,15 +62,13 @@ def flat_regions(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def ink_lines(grey: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
     """Coverage by black ink (H, W) in [0, 1]: lines at edges and spotted blacks where it is dark,
     by the extended difference of Gaussians (Winnemoeller, Kyprianidis and Olsen 2012, without the
-    flow) of grey tones in [0, 1].
-
-    The threshold is a quantile of the picture itself, so that 4 to 30 % are ink and a dark picture
-    is not drowned in it; what is nearly one tone stays without."""
+    flow) of grey tones in [0, 1]."""
     sigma = unit * rng.uniform(0.5, 1.4)
     sharpening = rng.uniform(8, 35)
     near = cv2.GaussianBlur(grey, (0, 0), sigma)
     wide = cv2.GaussianBlur(grey, (0, 0), 1.6 * sigma)
     sharpened = near + sharpening * (near - wide)
+    # a quantile of the picture itself: 4 to 30 % are ink, and a dark picture is not drowned in it
     darkest = np.quantile(sharpened[::3, ::3], rng.uniform(0.04, 0.3))
     threshold = min(darkest, 0.95 * np.quantile(near[::3, ::3], 0.5))
     softness = rng.uniform(4, 20)
@@ -80,8 +77,8 @@ def ink_lines(grey: np.ndarray, unit: float, rng: np.random.Generator) -> np.nda
 
 
 def recoloured(colours: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture in the colours of a colourist, (H, W, 3) in [0, 1]: contrast, saturation and,
-    half of the time, other hues, since a sky may be yellow and a wall pink."""
+    """The picture in the colours of a colourist, (H, W, 3) in [0, 1]: other contrast, saturation
+    and, half of the time, hues."""
     if rng.random() < 0.5:
         mixing = rng.dirichlet([0.35] * 3, size=3)  # rows add up to 1, so greys stay grey
         colours = cv2.transform(colours, mixing)
@@ -94,8 +91,7 @@ def recoloured(colours: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def lifted(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Tones (H, W) stretched from black to white and lighter in between: what is dark in a
-    photograph is coloured in a comic."""
+    """Tones (H, W) stretched from black to white, lighter in between."""
     low, high = np.quantile(grey[::4, ::4], [0.02, rng.uniform(0.85, 1)])
     stretched = np.clip((grey - low) / max(high - low, 0.1), 0, 1).astype(np.float32)
     return cv2.pow(stretched, rng.uniform(0.3, 0.9))
@@ -108,15 +104,13 @@ def colour_tints(colours: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def grey_tint(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Coverage (H, W) in [0, 1] by the ink of a monochrome page, in few steps or continuous; of
-    grey tones in [0, 1]."""
+    """Coverage (H, W) in [0, 1] by the ink of a monochrome page, in few steps or continuous."""
     steps = int(rng.choice([2, 3, 4, 255]))
     return np.round((1 - lifted(grey, rng)) * steps) / np.float32(steps)
 
 
 def screen_period(unit: float, rng: np.random.Generator) -> float:
-    """Pixels from dot to dot, 1.7 to 6.5 at a long side of 384: mostly fine (65 lines an inch on a
-    frame 3 inches wide make 2 pixels)."""
+    """Pixels from dot to dot; 65 lines an inch on a frame 3 inches wide make 2."""
     return unit * (1.7 + 4.8 * rng.random() ** 2)
 
 
@@ -143,8 +137,8 @@ def screen(
 def plane_wave(
     size: tuple[int, int], turn: float, period: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """A cosine wave of random phase, float32 (H, W), as a product of its rows and columns, which
-    costs no cosine for each pixel."""
+    """A cosine wave of random phase, float32 (H, W)."""
+    # a product of rows and columns, which costs no cosine for each pixel
     frequency = 2 * math.pi / period
     rows = np.arange(size[0]) * (frequency * math.sin(turn)) + rng.uniform(0, 2 * math.pi)
     columns = np.arange(size[1]) * (frequency * math.cos(turn))
@@ -155,7 +149,7 @@ def plane_wave(
 
 def printed_colours(tints: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
     """The light (H, W, 3) in [0, 1] that cyan, magenta and yellow of the coverages `tints` (H, W,
-    3) let pass: screened or, a third of the time, flat; half of the time beside their place."""
+    3) let pass: screened or flat, and half of the time beside their place."""
     height, width = tints.shape[:2]
     screened = rng.random() < 0.65
     period = screen_period(unit, rng)
@@ -168,16 +162,15 @@ def printed_colours(tints: np.ndarray, unit: float, rng: np.random.Generator) ->
         x, y = np.clip(rng.normal(0, 0.5, 2) * misplaced, -2.5 * unit, 2.5 * unit)
         if misplaced:
             move = np.float32([[1, 0, x], [0, 1, y]])
-            replicate = cv2.BORDER_REPLICATE
-            coverage = cv2.warpAffine(coverage, move, (width, height), borderMode=replicate)
+            size = (width, height)
+            coverage = cv2.warpAffine(coverage, move, size, borderMode=cv2.BORDER_REPLICATE)
         passes = np.clip(INKS[ink] + np.float32(rng.uniform(-0.08, 0.08, 3)), 0, 1)
         light *= 1 - coverage[..., None] * (1 - passes)
     return light
 
 
 def paper(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Light from the bare paper, float32 (H, W, 3): new to old, tinted as a scan may be, uneven and
-    grainy."""
+    """Light from the bare paper, float32 (H, W, 3): new to old, tinted, uneven and grainy."""
     height, width = size
     age = rng.uniform(0, 2)
     older = min(int(age), 1)
@@ -192,7 +185,7 @@ def paper(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
 
 
 def scanned(light: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
-    """uint8 picture (H, W, 3) of a page that reflects `light`: a little soft, exposed at random."""
+    """uint8 picture (H, W, 3) of a page that reflects `light`, soft and exposed at random."""
     blur = unit * rng.uniform(0, 0.9)
     if blur > 0.3:
         light = cv2.GaussianBlur(light, (0, 0), blur)

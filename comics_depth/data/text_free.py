@@ -19,11 +19,11 @@ COLUMNS = 12
 def text_free_box(
     soft: np.ndarray, side: float, limit: float, random: np.random.Generator
 ) -> list[int] | None:
-    """[x1, y1, x2, y2] of a random square crop in whose text map nothing exceeds `limit`, or None.
+    """[x1, y1, x2, y2], in the frame's own pixels, of a random square crop in whose text map
+    nothing exceeds `limit`, or None.
 
     soft: text map of a frame, uint8 (H, W). side: pixels of a crop, in a frame whose shorter side
-    counts as at least that long. Crops shrink by a pixel after TRIES failures, down to the share of
-    SMALLEST_CROP. The box is in the frame's own pixels."""
+    counts as at least that long. Crops shrink by a pixel after TRIES failures."""
     shape = soft.shape
     enlarged = max(1.0, side / min(shape))
     text = (soft > limit * 255).astype(np.int64)
@@ -49,10 +49,8 @@ def write_text_free_crops(
     layout: Layout, names: list[str], side: float, limit: float, seed: int, contact_sheet: Path
 ) -> int:
     """Cuts one text-free crop of each frame that has room for one, into `layout.no_text`, which is
-    locked; returns how many there are.
-
-    The same crops again stay, with what a person has marked on them; others go. A contact sheet of
-    all crops is written beside the run."""
+    locked, and draws all on a contact sheet; returns how many there are. The same crops again stay,
+    with what a person has marked on them; others go."""
     crops = {}
     for index, name in enumerate(tqdm(names, desc="text-free boxes", disable=None)):
         soft = read_image(layout.text_map(name))[..., 0]

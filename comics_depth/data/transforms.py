@@ -19,7 +19,7 @@ Sample = dict[str, torch.Tensor | str]
 
 
 class Window(NamedTuple):
-    """The part of a picture, in its pixels, that is shown at `size` (rows, columns)."""
+    """The part of a picture that is shown at `size` (rows, columns)."""
 
     top: int
     left: int
@@ -29,8 +29,8 @@ class Window(NamedTuple):
     mirrored: bool = False
 
     def of(self, layer: torch.Tensor) -> torch.Tensor:
-        """This part of a layer (C, H, W) of the picture, resized bilinearly with antialiasing, in
-        the type of the layer; only the part is resized."""
+        """This part of a layer (C, H, W), resized bilinearly with antialiasing, in the layer's
+        type."""
         rows = slice(self.top, self.top + self.height)
         part = layer[:, rows, self.left : self.left + self.width]
         if part.shape[1:] != self.size:
@@ -42,8 +42,8 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """How samples show their pictures. window(height, width of a picture): what of it, by torch's
-    random numbers; colours: changes the image (3, h, w), uint8, and leaves layers alone."""
+    """How samples show their pictures, by torch's random numbers. window: (height, width) of a
+    picture to what of it; colours: changes the image (3, h, w), uint8, and leaves layers alone."""
 
     window: Callable[[int, int], Window]
     colours: Callable[[torch.Tensor], torch.Tensor] | None = None
@@ -102,11 +102,9 @@ def _random_part(size: int, crops: v2.RandomResizedCrop, height: int, width: int
 
 
 def random_crops(size: int) -> View:
-    """Random square parts of pictures, eight ninths of the shorter side, mirrored, for translation
-    and depth.
-
-    The margin (286 to 256 in Zhu et al. 2017) keeps the drawn borders of frames out of most crops;
-    without it a generator takes horizontal lines for what makes a comic."""
+    """Random square parts of pictures, mirrored, for translation and depth."""
+    # the margin (286 to 256 in Zhu et al. 2017) keeps the drawn borders of frames out of most
+    # crops; without it a generator takes horizontal lines for what makes a comic
     return View(partial(_random_square, size, 8 / 9, math.inf))
 
 
@@ -117,16 +115,15 @@ def central_crops(size: int) -> View:
 
 def text_crops(size: int, scale: float = 1.0) -> View:
     """Random squares of `size` pixels of pictures that the text-area network sees at `scale`, small
-    ones enlarged, in other colours (probabilities: grey .1, brightness and contrast .8, gamma .8,
-    mirrored .5)."""
+    ones enlarged, mirrored, in other colours."""
     jitter = v2.RandomApply([v2.ColorJitter(brightness=0.2, contrast=0.2)], 0.8)
     colours = [v2.RandomGrayscale(0.1), jitter, v2.RandomApply([RandomGamma()], 0.8)]
     return View(partial(_random_square, size, 1, size / scale), v2.Compose(colours))
 
 
 def varied_crops(size: int) -> View:
-    """Random parts of pictures, a third or more, at `size`, in changed colours, mirrored: for
-    learning from few images what holds at any scale."""
+    """Random parts of pictures, a third or more, at `size`, mirrored, in other colours: for
+    learning from few images."""
     crops = v2.RandomResizedCrop(size, scale=(0.3, 1), ratio=(0.75, 1.33))
     jitter = v2.RandomApply(
         [v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.4, hue=0.04)], 0.8

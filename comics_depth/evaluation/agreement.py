@@ -39,9 +39,8 @@ def order(points: Sequence[Point], chosen: np.ndarray) -> np.ndarray:
 
 
 def agreed_frames(frames: Sequence[OrderedFrame]) -> list[OrderedFrame]:
-    """The frames that have pairs which every annotator has put into the same order; these pairs
-    alone count, with the places and levels of the first annotator. Raises UserError if there is
-    none."""
+    """The frames with pairs that every annotator has put into the same order; these pairs alone
+    count, with places and levels of the first annotator. Raises UserError if there is none."""
     found = []
     for frame in frames:
         first, *others = frame.orderings
@@ -68,26 +67,26 @@ def count_answers(first: Sequence[Point], second: Sequence[Point]) -> np.ndarray
 
 
 def agreement(frames: Sequence[OrderedFrame]) -> dict[str, Any]:
-    """How alike two annotators have ordered the points that they have in common: `order`, the share
-    of pairs in the same order of those that both gave one, and `answer`, the share of all pairs
-    that have the same order or are a tie for both, each as metrics.share_right; `pairs` with each
-    of ANSWERS; of the `frames` that both have ordered, the `points` of the first, the second, and
-    in common. Raises UserError if nothing is in common."""
-    both = [frame for frame in frames if all(frame.orderings)]
+    """How alike two annotators have ordered the points that they have in common, as
+    metrics.share_right: `order`, of the pairs to which both gave one, `answer`, of all pairs, ties
+    too; `pairs` with each of ANSWERS; of the `frames` that both have ordered, the `points` of the
+    first, the second, and in common. Raises UserError if nothing is in common."""
+    both = [frame.orderings for frame in frames if all(frame.orderings)]
     if not both:
         raise UserError("there is no frame that both annotators have ordered")
-    counts = np.array([count_answers(*frame.orderings) for frame in both])
+    counts = np.array([count_answers(*orderings) for orderings in both])
     if not counts.any():
         raise UserError(
             f"{len(both)} frames are ordered by both annotators, but in none of them have they"
             " clicked two or more points at the same places"
         )
-    points = [sum(map(len, side)) for side in zip(*(f.orderings for f in both), strict=True)]
-    common = sum(len(common_points(*frame.orderings)[0]) for frame in both)
+    points = [
+        (len(first), len(second), len(common_points(first, second)[0])) for first, second in both
+    ]
     alike = counts[:, [0, 4]].sum(axis=1)
     return {
         "frames": len(both),
-        "points": [*points, common],
+        "points": np.sum(points, axis=0).tolist(),
         "order": share_right(counts[:, :2]),
         "answer": share_right(np.stack([alike, counts.sum(axis=1) - alike], axis=1)),
         "pairs": dict(zip(ANSWERS, counts.sum(axis=0).tolist(), strict=True)),

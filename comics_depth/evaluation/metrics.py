@@ -19,7 +19,7 @@ KINDS = {
 PROTOCOLS = ("corrected", "original")
 RIGHT, TIED = 0, 2  # columns of the counts; 1 is wrong
 RESAMPLES = 10_000
-SEED = 0  # of every resampling here: the same counts always give the same interval and p-value
+SEED = 0  # the same counts always give the same interval and p-value
 
 
 def count_pairs(
@@ -28,9 +28,8 @@ def count_pairs(
     frame: str,
     counted: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Pairs of points that a map orders right, wrong or not at all: int (4, 3), a row for each of
-    KINDS, columns right, wrong, tied. `inverse_depth` is (H, W), larger = nearer, any scale; a pair
-    is right if its nearer point has strictly more. The kinds:
+    """Pairs of points that inverse depth (H, W), any scale, orders right, wrong or not at all: int
+    (4, 3), a row for each of KINDS. A pair is right if its nearer point has strictly more. Kinds:
 
     * inter_objects: different object levels;
     * against_height: of these, the pairs whose nearer point is not lower in the picture (y of the
@@ -89,9 +88,9 @@ def interval(values: np.ndarray) -> tuple[float | None, float | None]:
 
 
 def share_right(counts: np.ndarray) -> dict[str, Any]:
-    """Of counts (images, outcomes), the right ones first: `mean` share over images with `ci_low`,
-    `ci_high`, `pooled` over pairs, `pairs`, `frames` (images that have a pair: the others are left
-    out of the mean); what no image defines is None."""
+    """Of counts (images, outcomes), the right ones first: `mean` share over the images that have a
+    pair (`frames` of them) with `ci_low`, `ci_high`, and `pooled` over `pairs`; None where there is
+    no pair."""
     counts = counts[counts.any(axis=1)]
     accuracy = accuracies(counts)
     low, high = interval(accuracy)
@@ -130,9 +129,8 @@ def compare(
     `ci_low` and `ci_high` (bootstrap over images) and `p` (sign-flip test, not adjusted for the
     number of rows); `ratio` and `decibel` = 10 log10(ratio).
 
-    corrected: the ratio is that of the two means. original: the mean of the images' ratios and the
-    mean of their decibels, without the images where the baseline has no right pair. A value that is
-    not defined (no image, a logarithm of 0) is None."""
+    corrected: the ratio of the two means. original: means of the images' ratios and decibels,
+    without the images where the baseline has no right pair. None: not defined (no image, log 0)."""
     if len(accuracy) == 0:
         return dict.fromkeys(("difference", "ci_low", "ci_high", "p", "ratio", "decibel"))
     difference = accuracy - baseline
@@ -140,8 +138,7 @@ def compare(
     if protocol == "original":
         above, below = accuracy, baseline
     else:
-        above = accuracy.mean(keepdims=True)
-        below = baseline.mean(keepdims=True)
+        above, below = accuracy.mean(keepdims=True), baseline.mean(keepdims=True)
     ratios = above[below > 0] / below[below > 0]
     defined = len(ratios) > 0
     return {
@@ -161,26 +158,23 @@ def summarise(
     kinds: Iterable[str] = tuple(KINDS),
 ) -> dict[str, dict]:
     """For each kind of pairs what `share_right` gives, `ties`, and `compared` (see `compare`; None
-    without a baseline). `counts` and `baseline` are (images, kinds, 3) of the same images.
-
-    The protocols differ in `ratio` and `decibel` alone. Where the scorer of 2020 stopped at the
-    logarithm of 0 (an image where the model has no right pair), `decibel` is None."""
+    without a baseline). `counts` and `baseline` are (images, kinds, 3) of the same images. The
+    protocols differ in `ratio` and `decibel` alone."""
     summary = {}
     for at, kind in enumerate(kinds):
-        kept = counts[:, at].any(axis=1)
+        own = counts[:, at]
+        kept = own.any(axis=1)
         compared = None
         if baseline is not None:
-            both = (accuracies(one[kept, at]) for one in (counts, baseline))
-            compared = compare(*both, protocol)
-        ties = int(counts[:, at, TIED].sum())
-        summary[kind] = share_right(counts[:, at]) | {"ties": ties, "compared": compared}
+            compared = compare(accuracies(own[kept]), accuracies(baseline[kept, at]), protocol)
+        ties = int(own[:, TIED].sum())
+        summary[kind] = share_right(own) | {"ties": ties, "compared": compared}
     return summary
 
 
 def eight_bit(inverse_depth: np.ndarray) -> np.ndarray:
-    """Inverse depth as the 2020 code stored it, uint8 (H, W): divided by its maximum, clamped to
-    [0, 1], 255 levels, rounded. Kept with its faults: negative values become 0, a map without a
-    positive value becomes one grey."""
+    """Inverse depth as the 2020 code stored it, uint8 (H, W), with its faults: divided by its
+    maximum, so that negative values become 0 and a map without a positive value one grey."""
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.nan_to_num(inverse_depth.astype(np.float64) / inverse_depth.max(), nan=0.0)
     return np.round(np.clip(share, 0, 1) * 255).astype(np.uint8)

@@ -26,8 +26,8 @@ def predict_with_models(
     restart: bool,
 ) -> dict[str, str]:
     """Predicts the frames `names` with every model (row -> model) and rule into the prediction sets
-    `models_<row>`, except where that was done before; returns row -> reason of the models that
-    failed. Raises UserError if all did, or if frames have no image."""
+    `models_<row>`; returns row -> reason of the models that failed. Raises UserError if all did, or
+    if frames have no image."""
     if missing := [name for name in names if not layout.frame(name).exists()]:
         raise UserError(
             f"{layout.frames}: no image of {len(missing)} of {len(names)} frames with an ordering"

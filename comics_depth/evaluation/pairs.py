@@ -3,7 +3,7 @@
 import itertools
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import msgspec
@@ -37,7 +37,7 @@ class PairFrame(NamedTuple):
 
 
 class DA2KPair(msgspec.Struct):
-    """A pair of DA-2K: [row, column] of two points, and which of the two is closer."""
+    """[row, column] of two points, and which of the two is closer."""
 
     point1: tuple[int, int]
     point2: tuple[int, int]
@@ -57,7 +57,7 @@ class Picture(msgspec.Struct):
 
 
 class Segment(msgspec.Struct):
-    """A segment of AI4VA, in COCO's form: polygons as flat lists x, y, x, y ..., else a box."""
+    """A segment in COCO's form: polygons as flat lists x, y, x, y ..., else a box."""
 
     image_id: int
     category_id: int
@@ -72,6 +72,15 @@ class Segment(msgspec.Struct):
         return [np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])]
 
 
+class AI4VA(msgspec.Struct):
+    images: list[Picture]
+    annotations: list[Segment]
+
+
+# image file -> its regions, and pairs (nearer, farther, 0 or 1: inside one object)
+Images = dict[str, tuple[list[list[np.ndarray]], list[tuple[int, int, int]]]]
+
+
 def read_pairs(path: Path, nearest: str) -> tuple[list[PairFrame], tuple[str, ...], str]:
     """(images with pairs by name, kinds of pairs, what the caption says of them) of DA-2K's
     annotations.json or AI4VA's COCO-like JSON. nearest: smallest or largest, the end of Interdepth
@@ -81,13 +90,18 @@ def read_pairs(path: Path, nearest: str) -> tuple[list[PairFrame], tuple[str, ..
     document = read_json(path)
     coco = {"images", "annotations"} <= set(document)
     note = f" Pairs of {path.name}, each image counted once; columns: scene types."
-    if coco:
-        images = ai4va_images(document, path, nearest)
-        note += f" Of Interdepth and Intradepth the {nearest} counts as nearest (--nearest)."
-    else:
-        images = da2k_images(document, path)
-    scenes = {file: Path(file.removeprefix("images/")).parent.as_posix() for file in images}
-    shown = [scene for scene in sorted(set(scenes.values())) if scene != "."]
+    try:
+        if coco:
+            images = ai4va_images(msgspec.convert(document, AI4VA), nearest)
+            note += f" Of Interdepth and Intradepth the {nearest} counts as nearest (--nearest)."
+        else:
+            images = da2k_images(msgspec.convert(document, dict[str, list[DA2KPair]]))
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: expected pairs of DA-2K or AI4VA ({error})") from error
+    if not images:
+        raise UserError(f"{path}: expected pairs of DA-2K or AI4VA, found none")
+    paths = {file: Path(file.removeprefix("images/")) for file in images}
+    shown = sorted({path.parent.as_posix() for path in paths.values()} - {"."})
     base = ("inter_objects", "against_height") + (("intra_object",) if coco else ())
     frames = []
     for file, (regions, pairs) in images.items():
@@ -95,38 +109,30 @@ def read_pairs(path: Path, nearest: str) -> tuple[list[PairFrame], tuple[str, ..
         height = np.array([np.median(np.concatenate(region)[:, 1]) for region in regions])
         inter = intra == 0
         kinds = [inter, inter & (height[near] <= height[far])] + [~inter] * coco
-        kinds += [inter & (scenes[file] == scene) for scene in shown]
+        kinds += [inter & (paths[file].parent.as_posix() == scene) for scene in shown]
         picture = path.parent / file
         size = image_size(picture) if picture.is_file() else None
-        name = Path(file.removeprefix("images/")).with_suffix("").as_posix()
+        name = paths[file].with_suffix("").as_posix()
         index = np.stack([near, far], axis=1)
         frames.append(PairFrame(name, None, size, regions, index, np.array(kinds)))
-    if not frames:
-        raise UserError(f"{path}: expected pairs of DA-2K or AI4VA, found none")
     return sorted(frames, key=lambda frame: frame.name), (*base, *shown), note
 
 
-Images = dict[str, tuple[list[list[np.ndarray]], list[tuple[int, int, int]]]]
-
-
-def da2k_images(document: dict[str, Any], path: Path) -> Images:
-    """Image file -> its points, and pairs (nearer, farther, 0)."""
+def da2k_images(document: dict[str, list[DA2KPair]]) -> Images:
     images: Images = {}
-    for file, pairs in _converted(document, dict[str, list[DA2KPair]], path).items():
+    for file, pairs in document.items():
         regions = [[np.array([p[::-1]])] for pair in pairs for p in (pair.point1, pair.point2)]
         closer = [2 * n + (pair.closer_point == "point2") for n, pair in enumerate(pairs)]
         images[file] = (regions, [(near, near ^ 1, 0) for near in closer])
     return images
 
 
-def ai4va_images(document: dict[str, Any], path: Path, nearest: str) -> Images:
-    """Image file -> its segments, and pairs (nearer, farther, 0 or 1): 0 of different Interdepth, 1
-    of one category and different Intradepth. Segments without these or without area are left
-    out."""
-    listed = _converted(document["images"], list[Picture], path)
-    files = {image.id: image.file_name for image in listed}
+def ai4va_images(document: AI4VA, nearest: str) -> Images:
+    """Pairs of different Interdepth, and those of one category and different Intradepth. Segments
+    without these or without area are left out."""
+    files = {image.id: image.file_name for image in document.images}
     segments = defaultdict(list)
-    for segment in _converted(document["annotations"], list[Segment], path):
+    for segment in document.annotations:
         if segment.polygons() and segment.image_id in files:
             segments[files[segment.image_id]].append(segment)
     sign = 1 if nearest == "smallest" else -1
@@ -142,13 +148,6 @@ def ai4va_images(document: dict[str, Any], path: Path, nearest: str) -> Images:
         if pairs:
             images[file] = ([segment.polygons() for segment in found], pairs)
     return images
-
-
-def _converted(value: Any, kind: Any, path: Path) -> Any:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise UserError(f"{path}: expected pairs of DA-2K or AI4VA ({error})") from error
 
 
 def median_inside(inverse_depth: np.ndarray, polygons: list[np.ndarray], where: str) -> float:

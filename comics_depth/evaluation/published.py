@@ -5,7 +5,6 @@ import csv
 import hashlib
 import subprocess
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,44 +30,40 @@ OPEN = {
 
 
 class Published(NamedTuple):
-    """A folder of results: `rows` with the counts of every frame, and what stands behind them:
-    {protocol, baseline, orderings (hash), rows: {row: record}}."""
+    """A folder of results: `rows` with the counts of every frame; `records`: {protocol, baseline,
+    orderings (hash), rows: {row: record}}."""
 
     rows: list[Row]
     records: dict[str, Any]
 
 
 def read_published(folder: Path) -> Published:
-    """What write_published wrote. Raises UserError if it is missing or damaged."""
+    """The records.json and per_image.csv of a folder. Raises UserError if they are missing or
+    damaged."""
+    counts: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+    rows = []
     try:
-        return _read_published(folder)
+        records = read_json(folder / "records.json")
+        with open(folder / "per_image.csv", encoding="utf-8", newline="") as file:
+            for row, split, _, frame, *numbers in list(csv.reader(file))[1:]:
+                own = np.reshape([int(number) for number in numbers], (-1, 3))
+                counts.setdefault((row, split), {})[frame] = own
+        for (name, split), own in counts.items():
+            known = counts.get((records["baseline"], split), {})
+            baseline = np.array([known[frame] for frame in own]) if {*own} <= {*known} else None
+            found = np.array(list(own.values()))
+            scores = summarise(found, baseline, records["protocol"])
+            rows.append(Row(name, split, scores, found, list(own)))
     except (LookupError, TypeError, ValueError, AttributeError, OSError, csv.Error) as error:
         raise UserError(f"{folder}: missing, damaged, or not written by this program") from error
-
-
-def _read_published(folder: Path) -> Published:
-    records = read_json(folder / "records.json")
-    counts: dict[tuple[str, str], dict[str, list[list[int]]]] = {}
-    with open(folder / "per_image.csv", encoding="utf-8", newline="") as file:
-        for row, split, _, frame, *numbers in list(csv.reader(file))[1:]:
-            own = np.reshape([int(number) for number in numbers], (-1, 3))
-            counts.setdefault((row, split), {})[frame] = own
-    rows = []
-    for (name, split), own in counts.items():
-        baseline = counts.get((records["baseline"], split), {})
-        compared = np.array([baseline[frame] for frame in own]) if {*own} <= {*baseline} else None
-        found = np.array(list(own.values()))
-        scores = summarise(found, compared, records["protocol"])
-        rows.append(Row(name, split, scores, found, list(own)))
     return Published(rows, records)
 
 
 def record(
     layout: Layout, predictions: PredictionSet, maps: Sequence[Path], options: dict[str, Any]
 ) -> dict[str, Any]:
-    """What made a row: revision of the code, options of the scoring, the note beside the
-    predictions (hashes of network and frames), the run's own options, seed and inputs where it was
-    trained here, and a hash of the predictions."""
+    """What made a row: revision of the code, options of the scoring, hashes of network, frames and
+    predictions, and the run's own options, seed and inputs where it was trained here."""
     note = predictions.folder / "made_by.json"
     made_by = read_json(note) if note.exists() else None
     run = layout.run(predictions.folder.name)
@@ -77,17 +72,12 @@ def record(
     own = made_by and any(file_hash(path) in made_by.values() for path in checkpoints)
     return {
         "predictions": predictions.folder.name,
-        "sha256": content_hash(maps),
+        "sha256": hashlib.sha256("".join(map(file_hash, maps)).encode()).hexdigest(),
         "code": code_revision(),
         "options": options,
         "made_by": made_by,
         "run": read_json(run / "config.json") if own else None,
     }
-
-
-def content_hash(files: Sequence[Path]) -> str:
-    """SHA-256 of the hashes of files, in their order."""
-    return hashlib.sha256("".join(map(file_hash, files)).encode()).hexdigest()
 
 
 def orderings_hash(frames: Sequence[OrderedFrame]) -> str:
@@ -109,13 +99,6 @@ def code_revision() -> str | None:
     return said[0].stdout.strip() + "+" * bool(said[1].stdout.strip())
 
 
-def write_published(folder: Path, published: Published) -> None:
-    """Writes per_image.csv and records.json."""
-    protocol = published.records["protocol"]
-    write_text(folder / "per_image.csv", per_image_csv(published.rows, protocol))
-    write_json(folder / "records.json", published.records)
-
-
 def publish(board: Path, new: Published) -> Path:
     """Adds rows to the leaderboard `board`, in the place of those of the same names, and writes
     `<board>.md`, whose path it returns. Raises UserError where its other rows were scored on other
@@ -135,14 +118,14 @@ def publish(board: Path, new: Published) -> Path:
         records = {**records, "rows": old.records["rows"] | records["rows"]}
     rows.sort(key=lambda row: -(row.scores["inter_objects"]["mean"] or 0))
     rows.sort(key=lambda row: ("validation", "test").index(row.split))
-    write_published(board, Published(rows, records))
+    write_text(board / "per_image.csv", per_image_csv(rows, records["protocol"]))
+    write_json(board / "records.json", records)
     path = board.with_suffix(".md")
     write_text(path, leaderboard_text(rows, records))
     return path
 
 
 def leaderboard_text(rows: list[Row], records: dict[str, Any]) -> str:
-    """The leaderboard as Markdown."""
     caption = CAPTION.format(baseline=records["baseline"], protocol=records["protocol"])
     template = jinja2.Template(
         Path(__file__).with_name("leaderboard.md").read_text(encoding="utf-8"),
@@ -163,20 +146,19 @@ def counts_of(published: Published, name: str) -> dict[str, np.ndarray]:
     if not found:
         names = ", ".join(published.records["rows"])
         raise UserError(f"{name} is neither a folder nor a published row; there are: {names}")
-    pairs = [zip(row.frames, row.counts, strict=True) for row in found]
-    return dict(chain(*pairs))
+    return {frame: own for row in found for frame, own in zip(row.frames, row.counts, strict=True)}
 
 
 def board_frames(row: str, splits: Sequence[str]) -> list[OrderedFrame]:
     """The frames of a row of the leaderboard, without their points."""
-    rows = [one for one in read_published(LEADERBOARD).rows if one.name == row]
-    chosen = [one for one in rows if one.split in splits]
+    rows = read_published(LEADERBOARD).rows
+    chosen = [one for one in rows if one.name == row and one.split in splits]
     return [OrderedFrame(name, one.split, [], None) for one in chosen for name in one.frames]
 
 
 def board_counts(row: str, frames: Sequence[OrderedFrame]) -> np.ndarray:
     """Counts of a row of the leaderboard, (frames, kinds, 3). Raises UserError if there is none, or
-    its orderings are not those of the frames."""
+    if it was scored on other orderings."""
     published = read_published(LEADERBOARD)
     counts = counts_of(published, row)
     given = any(frame.orderings for frame in frames)
@@ -200,12 +182,8 @@ def verify(
     predictions = PredictionSet(name, Path(), "")
     own = count_set(predictions, frames, maps, published.records["protocol"])
     found = dict(zip((frame.name for frame in frames), own, strict=True))
-    other = [one for one in {**known, **found} if not _equal(known.get(one), found.get(one))]
-    if other:
+    both = {**known, **found}
+    if other := [one for one in both if not np.array_equal(known.get(one), found.get(one))]:
         shown = ", ".join(other[:10]) + ", ..." * (len(other) > 10)
         faults.append(f"{len(other)} of {len(known)} frames have other counts ({shown})")
     return faults
-
-
-def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    return one is not None and other is not None and np.array_equal(one, other)

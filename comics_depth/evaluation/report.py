@@ -39,8 +39,8 @@ def write_report(
     """Writes the files of table.write_results and `report.html` to `folder`, its pictures to
     `report/` there; prints and returns their paths, that of the page last. `maps` holds the depth
     maps of the rows in the order of `frames`; `image_of` gives the path of a frame's image, which
-    need not exist. The frames stand in the order of their mean accuracy (inter-objects) over the
-    rows of networks, worst first; the page can order them by any row."""
+    need not exist. Frames stand in the order of their mean accuracy (inter-objects) over the rows
+    of networks, worst first."""
     names = list(dict.fromkeys(row.name for row in rows))
     networks = [name for name in names if name.removeprefix("baseline_") not in REFERENCES]
     counts: dict[str, dict[str, np.ndarray]] = {}  # frame -> row -> its inter-objects pairs
@@ -90,10 +90,13 @@ def _card(
 ) -> dict[str, Any]:
     """What the template shows of a frame; `scores` are the mean and every row's share, None without
     pairs."""
-    shares = {
-        name: float(pairs[name][RIGHT] / pairs[name].sum()) if pairs[name].any() else None
-        for name in depths
-    }
+    shares = {}
+    shown = []
+    for name, depth in depths.items():
+        right, total = pairs[name][RIGHT], pairs[name].sum()
+        shares[name] = float(right / total) if total else None
+        score = f"{number(shares[name])} ({right}/{total})"
+        shown.append((name, score, _picture(folder, depth)))
     mean = None
     if None not in shares.values():
         mean = sum(shares[name] for name in networks) / len(networks)
@@ -101,10 +104,6 @@ def _card(
     scale = SIDE / max(height, width)
     there = image.exists()
     drawn = read_image(image) if there else np.full((height, width, 3), 255, np.uint8)
-    shown = {
-        name: f"{number(shares[name])} ({pairs[name][RIGHT]}/{pairs[name].sum()})"
-        for name in depths
-    }
     return {
         "name": frame.name,
         "split": frame.split or "",
@@ -115,7 +114,7 @@ def _card(
         "points": _marks([point for points in frame.orderings for point in points], scale),
         "title": "frame and points" if there else "points (no image of the frame is there)",
         "picture": _picture(folder, drawn),
-        "depths": [(name, shown[name], _picture(folder, depths[name])) for name in depths],
+        "depths": shown,
     }
 
 

@@ -48,18 +48,13 @@ def ordered_frames(
     has none."""
     manifest = read_manifest(layout)
     split_of = {}
-    for split in SPLITS if splits is None else splits:
+    for split in splits or SPLITS:
         path = layout.frame_list(split)
         if splits is None and not path.exists():
             continue
         names = listed_frames(layout, split)
-        if (
-            splits
-            and protocol == "original"
-            and not path.read_text(encoding="utf-8").endswith("\n")
-        ):
-            # the 2020 reader cut the text at newlines and threw the last piece away
-            names = names[:-1]
+        if splits and protocol == "original" and not path.read_bytes().endswith(b"\n"):
+            names = names[:-1]  # the 2020 reader cut the text at newlines and lost the last piece
         split_of |= dict.fromkeys(names, split)
     meant = names_of({*manifest, *split_of})
     orderings: dict[str, list[list[Point]]] = {}
@@ -71,14 +66,14 @@ def ordered_frames(
                 found.setdefault(path, path.relative_to(folder).with_suffix("").as_posix())
         if not found:
             where = f" of a {' or '.join(splits)} frame" if splits else ""
-            command = "`python datasets_preparation.py --generate_evaluation`"
             raise UserError(
                 f"{folder}: expected <frame>.txt, found no depth ordering{where}; give another"
-                f" folder or annotator, or make some: {command}"
+                " folder or annotator, or make some:"
+                " `python datasets_preparation.py --generate_evaluation`"
             )
         for path, name in found.items():
             orderings.setdefault(name, [[] for _ in folders])[at] = read_ordering(path)
-    boxes = {name: entry["box"] for name, entry in manifest.items() if entry.get("box")}
+    boxes = {name: entry["box"] for name, entry in manifest.items() if entry["box"]}
     sizes = {name: (box[3] - box[1], box[2] - box[0]) for name, box in boxes.items()}
     return sorted(
         OrderedFrame(name, split_of.get(name), points, sizes.get(name))
@@ -153,17 +148,15 @@ def score(
     """Rows of the table, of each wanted set that has counts: of all frames first if `all_together`,
     then of each split; `kinds` names those of the counts. Without counts of the baseline nothing is
     compared."""
-    sections = {"all": list(range(len(frames)))} if all_together else {}
-    for split in SPLITS:
-        sections[split] = [at for at, frame in enumerate(frames) if frame.split == split]
     rows = []
-    for section, at in sections.items():
+    for section in ("all", *SPLITS) if all_together else SPLITS:
+        at = [n for n, frame in enumerate(frames) if section in ("all", frame.split)]
+        names = [frames[n].name for n in at]
         for predictions in wanted:
             if at and predictions in counts:
                 own = counts[predictions][at]
                 compared_to = counts[baseline][at] if baseline in counts else None
                 scores = summarise(own, compared_to, protocol, kinds)
-                names = [frames[index].name for index in at]
                 rows.append(Row(predictions.name, section, scores, own, names))
     return rows
 

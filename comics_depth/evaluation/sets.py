@@ -35,8 +35,7 @@ def stage_sets(
     """What the stages or anybody else predicted, in the order of the table, and the baseline it is
     compared to. Raises UserError for words that the approach does not take."""
     words = ["add_text_ignoretext" if word == "add_text_ignoreloss" else word for word in words]
-    # A rule without a network is the same under every tag; the baseline is, where none was made
-    # with this tag.
+    # the same under every tag, or, the baseline, where none was made with this tag
     untagged = {*REFERENCES, "batchnorm_trick"}
     if (approach, *words) == ("baseline", "batchnorm_trick"):
         untagged.remove("batchnorm_trick")
@@ -51,8 +50,7 @@ def stage_sets(
 
     baseline = stage_set("baseline", "batchnorm_trick")
     if approach == "all" and not words:
-        rows = [(approach, variant) for approach in ROWS for variant in ROWS[approach][1]]
-        sets = [stage_set(*row) for row in rows]
+        sets = [stage_set(name, variant) for name in ROWS for variant in ROWS[name][1]]
         optional = stage_set(*OPTIONAL)
         return [one for one in sets if one != optional or one.folder.is_dir()], baseline
     if approach == "predictions" and len(words) == 1:

@@ -50,7 +50,7 @@ def shown_share(score: dict, with_interval: bool) -> str:
     return f"{number(score['mean'])}{between if score['frames'] else ''} ({score['frames']})"
 
 
-def _difference(compared: dict) -> str:
+def shown_difference(compared: dict) -> str:
     if compared.get("difference") is None:
         return "–"
     low, middle, high = (
@@ -61,30 +61,20 @@ def _difference(compared: dict) -> str:
     return f"{middle} [{low}, {high}] p {shown}"
 
 
-def with_interval(kind: str) -> bool:
-    """Whether the table shows the interval of a kind of pairs."""
-    return kind not in ("against_height", "without_background")
-
-
 def shown_table(rows: list[Row]) -> pd.DataFrame:
     """The table that people read, all cells text; numbers that are not defined are dashes."""
     lines = []
     for row in rows:
+        line = {"row": row.name, "split": row.split}
+        for kind, score in row.scores.items():
+            wide = kind not in ("against_height", "without_background")
+            line[KINDS.get(kind, kind)] = shown_share(score, wide)
         inter, intra = row.scores["inter_objects"], row.scores.get("intra_object", {})
         compared = inter["compared"] or {}
-        lines.append(
-            {
-                "row": row.name,
-                "split": row.split,
-                **{
-                    KINDS.get(kind, kind): shown_share(score, with_interval(kind))
-                    for kind, score in row.scores.items()
-                },
-                "dB": number(compared.get("decibel"), "+z.2f"),
-                "difference to baseline": _difference(compared),
-                "ties": f"{inter['ties']} / {intra.get('ties', 0)}",
-            }
-        )
+        line["dB"] = number(compared.get("decibel"), "+z.2f")
+        line["difference to baseline"] = shown_difference(compared)
+        line["ties"] = f"{inter['ties']} / {intra.get('ties', 0)}"
+        lines.append(line)
     return pd.DataFrame(lines)
 
 
@@ -102,8 +92,9 @@ def latex(rows: list[Row], caption: str) -> str:
 
 def table_csv(rows: list[Row], protocol: str) -> str:
     """All numbers of the scores at full precision, one line a row; empty where not defined."""
-    names = [{"row": row.name, "split": row.split, "protocol": protocol} for row in rows]
-    lines = [name | row.scores for name, row in zip(names, rows, strict=True)]
+    lines = [
+        {"row": row.name, "split": row.split, "protocol": protocol, **row.scores} for row in rows
+    ]
     return pd.json_normalize(lines, sep="_").to_csv(index=False)
 
 
@@ -115,9 +106,8 @@ def per_image_csv(rows: list[Row], protocol: str) -> str:
         for row in rows
         for frame, counts in zip(row.frames, row.counts, strict=True)
     ]
-    return pd.DataFrame(lines, columns=["row", "split", "protocol", "frame", *head]).to_csv(
-        index=False
-    )
+    table = pd.DataFrame(lines, columns=["row", "split", "protocol", "frame", *head])
+    return table.to_csv(index=False)
 
 
 def figure(rows: list[Row], protocol: str) -> Figure:

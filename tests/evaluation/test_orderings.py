@@ -7,8 +7,12 @@ import torch
 from comics_depth.cli import ModelSource
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.orderings import Point, write_ordering
-from comics_depth.evaluation.orderings import ordering_validation, score_orderings, starting_depth
-from comics_depth.evaluation.uncertainty import most_uncertain
+from comics_depth.evaluation.orderings import (
+    most_uncertain,
+    ordering_validation,
+    score_orderings,
+    starting_depth,
+)
 from comics_depth.images import read_image, write_image
 from comics_depth.paths import Layout
 from common.files import read_json, write_json
@@ -86,7 +90,7 @@ def test_frames_come_in_the_order_of_disagreement_and_are_measured_once(layout, 
         seen.append(name)
         return RedOrWhatIsLeft()
 
-    monkeypatch.setattr("comics_depth.evaluation.uncertainty.depth_model", model)
+    monkeypatch.setattr("comics_depth.evaluation.orderings.depth_model", model)
     write_image(layout.frame("grey"), np.full((30, 40, 3), 128, np.uint8))
     source, names = ModelSource("some"), ["a", "b", "grey"]
     assert most_uncertain(layout, names, source, 1) == ["grey"]
@@ -96,7 +100,7 @@ def test_frames_come_in_the_order_of_disagreement_and_are_measured_once(layout, 
     write_image(layout.frame("c"), np.full((30, 40, 3), 128, np.uint8))
     read = []
     monkeypatch.setattr(
-        "comics_depth.evaluation.uncertainty.read_image", lambda p: read.append(p) or read_image(p)
+        "comics_depth.evaluation.orderings.read_image", lambda p: read.append(p) or read_image(p)
     )
     most_uncertain(layout, [*names, "c"], source, 1)  # after an interruption
     assert read == [layout.frame("c")]
