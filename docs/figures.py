@@ -66,11 +66,7 @@ def page() -> np.ndarray:
     x1, y1, x2, y2 = result.frames[FRAME].box
     views = parallax(image[y1:y2, x1:x2], result.frames[FRAME].depth)
     write_animation(HERE / "parallax.webp", views)
-    titled = {
-        "a page": image,
-        "its frames and text": found,
-        "its depth": preview(result.depth),
-    }
+    titled = {"a page": image, "its frames and text": found, "its depth": preview(result.depth)}
     return np.hstack([framed(label(picture, title)) for title, picture in titled.items()])
 
 

@@ -107,9 +107,8 @@ def generate_text_masks(
     # are scored on.
     fixed = {entry["page"]: entry["split"] for entry in manifest.values()}
     scored = splits.known_pages(layout, seed)
-    for page in pages:
-        if (last := Path(page.name).name) in scored:
-            fixed[page.name] = scored[last]
+    last_part = {page.name: Path(page.name).name for page in pages}
+    fixed |= {name: scored[last] for name, last in last_part.items() if last in scored}
     split = splits.seeded_split([page.name for page in pages], splits.TEXT_SHARES, seed, fixed)
     save_lists("generate_text_masks", pages, split, skipped, layout.text_list, layout.text_manifest)
     for part in {"train", "validation"} - set(split.values()):

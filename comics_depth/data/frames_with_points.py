@@ -1,13 +1,14 @@
 """Comics frames with the depth orderings of their points, for a training that learns order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
+from comics_depth.data.datasets import Frames
 from comics_depth.data.depth_files import read_depth
 from comics_depth.data.orderings import read_ordering
 from comics_depth.data.print_style import print_style
@@ -20,59 +21,45 @@ SIZES = (2 / 3, 7 / 6)  # long sides, as shares of the resolution
 FEWEST_POINTS = 4  # that a crop keeps
 
 
-class FramesWithPoints(Dataset):
+class FramesWithPoints(Frames):
     """Frames with points in order of depth and a depth map whose shape is to be kept.
 
-    image, depth, text_mask, ordering: functions from a name to a path (text_mask: None where text
-    is not known; it counts from `threshold` on). A frame is seen whole or as a crop, at a long side
-    around `resolution` pixels, mirrored, in other colours, and with the probability `print_share`
-    as a printed comic; all of it by (seed, epoch, index)."""
+    ordering: function from a name to a path; `layers` and their options go to Frames. A frame is
+    seen whole or as a crop, at a long side around `resolution` pixels, mirrored, in other colours,
+    and with the probability `print_share` as a printed comic; all of it by (seed, epoch, index)."""
 
     def __init__(
         self,
-        names: Sequence[str],
+        names: list[str],
         image: Callable[[str], Path],
-        depth: Callable[[str], Path],
         ordering: Callable[[str], Path],
         *,
-        text_mask: Callable[[str], Path] | None = None,
-        threshold: float = 0.5,
         resolution: int = 384,
         multiple: int = 32,
         print_share: float = 0.0,
-        seed: int = 0,
+        **layers: Any,
     ):
-        if not names:
-            raise UserError("no training frame has a depth ordering")
-        self.names = list(names)
+        super().__init__(names, image, **layers)
         self.points = [np.array(read_ordering(ordering(name)), np.int64) for name in names]
         for name, points in zip(names, self.points, strict=True):
             if not len(points):
                 raise UserError(f"{ordering(name)}: expected points, found none; delete the file")
-        self.images = [image(name) for name in names]
-        self.depths = [depth(name) for name in names]
-        self.masks = [text_mask(name) if text_mask else None for name in names]
-        self.threshold = threshold
         self.resolution = resolution
         self.multiple = multiple
         self.print_share = print_share
-        self.seed = seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return len(self.names)
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         """{image (3, H, W) uint8, depth (1, H, W), valid (1, H, W) uint8, 255 off the text, points
         (P, 4): object level, intra level, x, y in pixels of the image}, sides multiples of
         `multiple`; see tensors.as_floats."""
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        image = read_image(self.images[index])
-        depth = read_depth(self.depths[index])
+        paths = self.paths[index]
+        image = read_image(paths["image"])
+        depth = read_depth(paths["depth"])
         height, width = image.shape[:2]
         valid = np.full((height, width), 255, np.uint8)
-        if self.masks[index]:
-            text = read_image(self.masks[index])[..., 0]
+        if "text_mask" in paths:
+            text = read_image(paths["text_mask"])[..., 0]
             valid = np.uint8(text < self.threshold * 255) * 255
         points = self.points[index]
         if rng.random() < 0.5:

@@ -75,12 +75,12 @@ def import_peppercarrot(
         failed = parallel_map(_write_page, jobs, "pages", workers)
     skipped = [reason for reason in failed if reason]
     skipped += [f"{reason}: {', '.join(names)}" for reason, names in missing.items()]
-    lists = {}
+    split_of = {}
     for split in SPLITS:
-        path = layout.dcm_pages(split)
-        names = read_names(PEPPERCARROT / path.name)
-        lists[split] = [name for name in names if layout.dcm_image(name).exists()]
-        write_text(path, "".join(f"{name}\n" for name in lists[split]))
+        for name in read_names(PEPPERCARROT / layout.dcm_pages(split).name):
+            if layout.dcm_image(name).exists():
+                split_of[name] = split
+    lists = splits.write_lists(layout.dcm_pages, split_of)
     splits.report("import_peppercarrot", lists, "pages", skipped)
 
 

@@ -86,13 +86,8 @@ def frames_with_points(
     their text areas known where the text network has found them; options go to FramesWithPoints."""
     if layout.text_choice.exists():
         options |= known_text(layout)
-    return FramesWithPoints(
-        list(orderings),
-        layout.frame,
-        lambda name: depth / f"{name}.png",
-        orderings.__getitem__,
-        **options,
-    )
+    options |= {"depth": lambda name: depth / f"{name}.png"}
+    return FramesWithPoints(list(orderings), layout.frame, orderings.__getitem__, **options)
 
 
 class CheckedCrops(TypedDict):

@@ -17,8 +17,7 @@ ROWS = {
     ),
     "baseline": ("baseline.py", ("no_batchnorm_trick", "batchnorm_trick", *REFERENCES)),
 }
-# Most data has no orderings of training frames, so `all` can do without this row.
-OPTIONAL = ("depth_estimator", "orderings")
+OPTIONAL = ("depth_estimator", "orderings")  # most data has no orderings of training frames
 
 
 class PredictionSet(NamedTuple):
@@ -51,8 +50,8 @@ def stage_sets(
     baseline = stage_set("baseline", "batchnorm_trick")
     if approach == "all" and not words:
         sets = [stage_set(name, variant) for name in ROWS for variant in ROWS[name][1]]
-        optional = stage_set(*OPTIONAL)
-        return [one for one in sets if one != optional or one.folder.is_dir()], baseline
+        optional = run_name(*OPTIONAL, tag)
+        return [one for one in sets if one.name != optional or one.folder.is_dir()], baseline
     if approach == "predictions" and len(words) == 1:
         folder = Path(words[0])
         remedy = "Write one map for each frame, of the frame's size"
@@ -65,8 +64,8 @@ def stage_sets(
 
 
 def compared_sets(layout: Layout, words: list[str]) -> tuple[list[PredictionSet], PredictionSet]:
-    """Two sets by folder, by name in the data root, or else rows of the leaderboard; the second is
-    what the first is compared to. Raises UserError unless there are two names."""
+    """Two sets by folder, by name in the data root, or else rows of the leaderboard; and the
+    second, which the first is compared to. Raises UserError unless there are two names."""
     if len(dict.fromkeys(words)) != 2:
         raise UserError(f"compare needs two rows or FOLDERs (found: {' '.join(words) or 'none'})")
     sets = []

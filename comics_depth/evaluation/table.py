@@ -111,17 +111,16 @@ def per_image_csv(rows: list[Row], protocol: str) -> str:
 
 
 def figure(rows: list[Row], protocol: str) -> Figure:
-    """One panel for each kind of pairs: every row's mean accuracy with its interval, one colour a
-    split, rows grouped by approach; the dashed line is 0.5."""
+    """A panel for each kind of pairs: every row's mean accuracy with its interval, a colour for
+    each split, rows grouped by approach; the dashed line is 0.5."""
     names = list(dict.fromkeys(row.name for row in rows))
     splits = list(dict.fromkeys(row.split for row in rows))
     groups = [
         next((word for word in APPROACHES if name.startswith(f"{word}_")), "") for name in names
     ]
     height = {name: -at - 0.6 * len(set(groups[: at + 1])) for at, name in enumerate(names)}
-    canvas = Figure(
-        figsize=(13, 1.6 + 0.45 * (len(names) + len(set(groups)))), layout="constrained"
-    )
+    size = (13, 1.6 + 0.45 * (len(names) + len(set(groups))))
+    canvas = Figure(figsize=size, layout="constrained")
     panels = canvas.subplots(1, len(KINDS), sharey=True)
     for axes, (kind, title) in zip(panels, KINDS.items(), strict=True):
         axes.axvline(0.5, color="0.6", linestyle="--", linewidth=1)

@@ -35,7 +35,7 @@ def predicted_text(network: nn.Module, frames: Dataset, scale: float) -> Iterato
 def count_overlaps(
     network: nn.Module, frames: Dataset, scale: float, thresholds: Sequence[float]
 ) -> np.ndarray:
-    """(frames, 2, T): `overlap` of every frame."""
+    """`overlap` of every frame, (frames, 2, T)."""
     found = predicted_text(network, frames, scale)
     return np.array([overlap(soft, mask, thresholds) for *_, soft, mask in found])
 

@@ -40,8 +40,8 @@ def frames(folder, **options):
     return FramesWithPoints(
         ["frame"],
         paths["image"],
-        paths["depth"],
         lambda _: folder / "ordering.txt",
+        depth=paths["depth"],
         text_mask=lambda _: folder / "text.png",
         resolution=192,
         **options,
@@ -114,8 +114,8 @@ def test_crops_keep_points_or_are_the_whole_frame():
 def test_frames_of_any_size_make_a_batch_and_none_is_an_error(folder):
     batch = list(samples(folder, 2))
     assert FramesWithPoints.collate(batch) == {"comics": batch}
-    with pytest.raises(UserError, match="no training frame has a depth ordering"):
-        FramesWithPoints([], None, None, None)
+    with pytest.raises(UserError, match="the list of names is empty"):
+        FramesWithPoints([], None, None)
     for content, message in (("", "found none"), (f"1 1 5 {10**400}", "expected four integers")):
         (folder / "ordering.txt").write_text(content)
         with pytest.raises(UserError, match=rf"ordering\.txt.*{message}"):
