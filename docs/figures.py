@@ -1,7 +1,7 @@
 """Draws the pictures of the README from the synthetic world and from a finished
 `reproduce.py --preset demo`.
 
-Run from the root of the repository: python -m docs.figures [data root] [runs root]
+Run from the root of the repository: python -m docs.figures [DATA_ROOT RUNS_ROOT]
 """
 
 import sys
@@ -120,10 +120,7 @@ def demo(layout: Layout) -> np.ndarray:
 
 
 def main() -> None:
-    roots = [Path("data/demo"), Path("models/trained/demo")]
-    for at, argument in enumerate(sys.argv[1:3]):
-        roots[at] = Path(argument)
-    layout = Layout(*roots)
+    layout = Layout(*map(Path, sys.argv[1:3] or ("data/demo", "models/trained/demo")))
     write_image(HERE / "page.jpg", page(), quality=85)
     for rendering in ("photographs", "comics"):
         write_image(HERE / f"world_{rendering}.jpg", world(rendering), quality=75)

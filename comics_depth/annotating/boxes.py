@@ -64,7 +64,6 @@ class BoxServer(AnnotationServer):
         return {"saved": len(boxes)}
 
     def _files(self, name: Any) -> tuple[Path, tuple[int, int]]:
-        if not isinstance(name, str) or name not in self.pages:
-            abort(404, f"{name!r} is not in the list")
+        super().image_file(name)  # refuses other names
         boxes, sized, _ = self.pages[name]
         return boxes, image_size(sized)

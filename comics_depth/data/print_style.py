@@ -30,9 +30,11 @@ def print_style(
     black = ink_lines(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY), unit, rng)
     light = np.ones_like(smooth)
     if kind == "colour":
-        light = printed_colours(colour_tints(recoloured(smooth, rng), rng), unit, rng)
+        light = printed_colours(recoloured(smooth, rng), unit, rng)
     elif kind == "monochrome":
-        tint = grey_tint(cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY), rng)
+        steps = int(rng.choice([2, 3, 4, 255]))
+        tones = lifted(cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY), rng)
+        tint = np.round((1 - tones) * steps) / np.float32(steps)
         shape = "dots" if rng.random() < 0.6 else "lines"
         screened = screen(tint, BLACK_ANGLE, screen_period(unit, rng), shape, rng)
         black = np.maximum(black, screened * np.float32(rng.uniform(0.4, 0.9)))
@@ -97,18 +99,6 @@ def lifted(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return cv2.pow(stretched, rng.uniform(0.3, 0.9))
 
 
-def colour_tints(colours: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Coverage by cyan, magenta and yellow (H, W, 3) in [0, 1], in few steps."""
-    steps = int(rng.choice([1, 2, 3, 4, 8]))
-    return np.round((1 - colours) * steps) * np.float32(rng.uniform(0.7, 1.0) / steps)
-
-
-def grey_tint(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Coverage (H, W) in [0, 1] by the ink of a monochrome page, in few steps or continuous."""
-    steps = int(rng.choice([2, 3, 4, 255]))
-    return np.round((1 - lifted(grey, rng)) * steps) / np.float32(steps)
-
-
 def screen_period(unit: float, rng: np.random.Generator) -> float:
     """Pixels from dot to dot; 65 lines an inch on a frame 3 inches wide make 2."""
     return unit * (1.7 + 4.8 * rng.random() ** 2)
@@ -147,9 +137,11 @@ def plane_wave(
     return left @ right
 
 
-def printed_colours(tints: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
-    """The light (H, W, 3) in [0, 1] that cyan, magenta and yellow of the coverages `tints` (H, W,
-    3) let pass: screened or flat, and half of the time beside their place."""
+def printed_colours(colours: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
+    """Colours (H, W, 3) in [0, 1] as what light cyan, magenta and yellow, in few steps, let pass:
+    screened or flat, and half of the time beside their place."""
+    steps = int(rng.choice([1, 2, 3, 4, 8]))
+    tints = np.round((1 - colours) * steps) * np.float32(rng.uniform(0.7, 1.0) / steps)
     height, width = tints.shape[:2]
     screened = rng.random() < 0.65
     period = screen_period(unit, rng)

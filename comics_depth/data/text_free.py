@@ -26,8 +26,7 @@ def text_free_box(
     counts as at least that long. Crops shrink by a pixel after TRIES failures."""
     shape = soft.shape
     enlarged = max(1.0, side / min(shape))
-    text = (soft > limit * 255).astype(np.int64)
-    sums = np.pad(text.cumsum(0).cumsum(1), ((1, 0), (1, 0)))  # of the text above and to the left
+    sums = cv2.integral((soft > limit * 255).astype(np.uint8))  # of the text above and to the left
     smallest = max(8, round(side * SMALLEST_CROP / 384))
     for size in range(round(side), smallest - 1, -1):
         crop = max(1, min(int(size / enlarged), *shape))
@@ -36,11 +35,9 @@ def text_free_box(
         bottoms = tops + crop
         rights = lefts + crop
         inside = sums[bottoms, rights] - sums[tops, rights] - sums[bottoms, lefts]
-        inside += sums[tops, lefts]
-        free = np.flatnonzero(inside == 0)
+        free = np.flatnonzero(inside + sums[tops, lefts] == 0)
         if len(free):
-            top = int(tops[free[0]])
-            left = int(lefts[free[0]])
+            top, left = int(tops[free[0]]), int(lefts[free[0]])
             return [left, top, left + crop, top + crop]
     return None
 
