@@ -17,9 +17,8 @@ MOST_BOXES = 1000
 
 
 class BoxServer(AnnotationServer):
-    """pages: name -> (file of its boxes, a file of the size of the page, what reads the page, RGB
-    uint8 (H, W, 3)). Every change is written to the file of boxes at once. Raises UserError if the
-    port is taken."""
+    """pages: name -> (file of its boxes, a file of its size, what reads it, RGB uint8 (H, W, 3)).
+    Changes are written at once. Raises UserError if the port is taken."""
 
     def __init__(
         self,
@@ -47,8 +46,8 @@ class BoxServer(AnnotationServer):
         return {"size": size[::-1], "boxes": [box for _, box in numbered]}
 
     def save(self, message: dict) -> dict:
-        """Writes the boxes of a page, in reading order, as they come: at least one of whole pixels
-        inside the page."""
+        """Writes the boxes of a page, in reading order: at least one of whole pixels inside the
+        page."""
         path, size = self._files(message.get("id"))
         boxes = message.get("boxes")
         if not isinstance(boxes, list) or not 0 < len(boxes) <= MOST_BOXES:

@@ -12,9 +12,8 @@ from common.files import PARTIAL, lock, read_json, write_json
 
 
 class CheckServer(AnnotationServer):
-    """The page on which a person marks the crops of `layout.no_text` that still show text; its
-    Finish writes `layout.no_text_checked`. Raises UserError if there are no crops or the port is
-    taken."""
+    """The page on which a person marks the crops of `layout.no_text` that show text; Finish writes
+    `layout.no_text_checked`. Raises UserError if there are no crops or the port is taken."""
 
     def __init__(self, layout: Layout, host: str, port: int):
         self.layout = layout
@@ -60,10 +59,9 @@ def _crops(layout: Layout) -> dict[str, dict]:
 
 
 def accept_crops(layout: Layout, removed: set[str], by: str) -> int:
-    """Writes `layout.no_text_checked`: copies of all crops but `removed`, and manifest.json {who:
-    `by`, kept, removed: counts, crops: {id: provenance}}. Returns how many were kept. The folder
-    appears whole or not at all. Raises UserError if nothing is left or a folder of another origin
-    is in the way."""
+    """Writes `layout.no_text_checked`, whole or not at all: all crops but `removed`, and
+    manifest.json {who: `by`, kept, removed: counts, crops: {id: provenance}}; returns how many were
+    kept. Raises UserError if none is left or a foreign folder is in the way."""
     crops = _crops(layout)
     target = layout.no_text_checked
     kept = {name: value for name, value in crops.items() if name not in removed}

@@ -18,9 +18,9 @@ MAX_LEVEL = 9999
 
 
 class OrderingServer(AnnotationServer):
-    """The page on which a person orders points of `frames`; every change is in the folder
-    `layout.orderings_of(annotator)` at once. A frame without points has no file, so it never counts
-    as done. Raises UserError if a frame has no image or the port is taken."""
+    """The page on which a person orders points of `frames`, saved to
+    `layout.orderings_of(annotator)` at once. A frame without points has no file and is not done.
+    Raises UserError if a frame has no image or the port is taken."""
 
     def __init__(
         self, layout: Layout, frames: list[str], host: str, port: int, annotator: str | None = None

@@ -78,8 +78,8 @@ class AnnotationServer:
         self.http.serve_forever()  # until Ctrl-C
 
     def knows_host(self, header: str) -> bool:
-        """Whether a Host header names this server. Bound to every interface, any bare IP address
-        does: a rebound name is none."""
+        """Whether a Host header names this server; of one bound to every interface, any IP address
+        does."""
         match = re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?", header.lower(), re.ASCII)
         name = match[1].strip("[]") if match else ""
         if self.host in EVERY_INTERFACE and re.fullmatch(r"[\d.]+|.*:.*", name):

@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 def clip_box(box: Box, size: tuple[int, int]) -> Box | None:
     """The part of a box (x1, y1, x2, y2; x2 and y2 exclusive) inside a page of (height, width), or
-    None if there is none: the box is empty, inverted or outside."""
+    None."""
     height, width = size
     x1, y1 = max(box[0], 0), max(box[1], 0)
     x2, y2 = min(box[2], width), min(box[3], height)
@@ -40,9 +40,8 @@ def clip_box(box: Box, size: tuple[int, int]) -> Box | None:
 
 def read_boxes(path: Path, size: tuple[int, int]) -> tuple[list[tuple[int, Box]], list[str]]:
     """Frames of a DCM page, clipped to its `size` (height, width): ([(k, (x1, y1, x2, y2))],
-    reasons of skipped boxes). Lines are `class x1 y1 x2 y2` in pixels, x2 and y2 exclusive; class 8
-    is a frame, and k = 1.. counts every frame line, skipped ones too. Raises UserError naming file
-    and line if one is malformed."""
+    reasons of skipped boxes). Lines are `class x1 y1 x2 y2`; class 8 is a frame, and k = 1.. counts
+    all of these. Raises UserError naming file and line if one is malformed."""
     boxes = []
     skipped = []
     k = 0
@@ -64,8 +63,8 @@ def read_boxes(path: Path, size: tuple[int, int]) -> tuple[list[tuple[int, Box]]
 
 
 class SvgPage(NamedTuple):
-    """An eBDtheque page. size: (height, width) that the coordinates refer to, None if not given;
-    polygons: class of SVG_CLASSES -> float (corners, 2) of x, y."""
+    """An eBDtheque page. size: (height, width) of its coordinates, if given; polygons: class of
+    SVG_CLASSES -> float (corners, 2) of x, y."""
 
     size: tuple[float, float] | None
     image: Path
@@ -74,10 +73,9 @@ class SvgPage(NamedTuple):
 
 
 def read_svg(path: Path, root: Path) -> SvgPage:
-    """The page of an eBDtheque SVG. Polygons need not be closed; those with fewer than three
-    corners are skipped with a reason. The file is not trusted: network and entities are off, and
-    the image must lie inside `root`. Raises UserError naming the file, and the line if there is
-    one."""
+    """The page of an eBDtheque SVG; polygons with fewer than three corners are skipped. The file is
+    not trusted: network and entities are off, the image must lie inside `root`. Raises UserError
+    naming the file."""
     tree = svg_tree(path)
     image = next(tree.iter("{*}image"), None)
     if image is None:

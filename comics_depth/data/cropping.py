@@ -78,8 +78,8 @@ def dcm_page(layout: Layout, name: str, skipped: list[str]) -> PageCrops:
 def frames_of(
     layout: Layout, page: str, source: Path, numbered: Iterable[tuple[int, Box]]
 ) -> list[FrameCrop]:
-    """The frames of a page by (k, box); `image` in their entries is the page image, relative to the
-    data root where it lies there."""
+    """The frames of a page by (k, box); the manifest has its image relative to the data root, if
+    there."""
     inside = source.is_relative_to(layout.data_root)
     image = (source.relative_to(layout.data_root) if inside else source).as_posix()
     frames = []
@@ -93,8 +93,8 @@ def frames_of(
 def generate_text_masks(
     layout: Layout, classes: list[str], *, seed: int, workers: int | None, restart: bool
 ) -> None:
-    """eBDtheque pages -> one image and mask per panel, lists by page, and a manifest. `classes`:
-    the SVG classes that are text."""
+    """eBDtheque pages -> an image and a mask per panel, lists by page, manifest. `classes`: SVG
+    classes that are text."""
     known = layout.text_manifest.exists() and not restart
     manifest = read_json(layout.text_manifest, dict[str, FrameEntry]) if known else {}
     pages = []
@@ -116,8 +116,8 @@ def generate_text_masks(
 
 
 def text_page(layout: Layout, path: Path, classes: list[str], skipped: list[str]) -> PageCrops:
-    """Panels of the page of an SVG file (without any: the whole page) and its text polygons, in
-    pixels of its image."""
+    """Panels (without any: the page) of an SVG file and its text polygons, in pixels of its
+    image."""
     name = path.relative_to(layout.ebdtheque_svg).with_suffix("").as_posix()
     svg = read_svg(path, layout.ebdtheque)
     skipped += svg.skipped
@@ -151,9 +151,8 @@ def import_domain(
     workers: int | None,
     restart: bool,
 ) -> None:
-    """Copies a folder of images in, as comics frames (one a page, or what `find_panels` finds on
-    it) or as natural photographs, with seeded splits by page. Raises UserError where another domain
-    lies already."""
+    """Copies a folder of images in, as comics frames (one a page, or what `find_panels` finds) or
+    natural photographs, with seeded splits. Raises UserError where another domain lies."""
     comics = domain == "comics"
     target = layout.frames if comics else layout.photographs
     note = layout.import_note(domain)
@@ -194,8 +193,8 @@ def import_domain(
 def check_import(
     folder: Path, target: Path, note: Path, *, replaceable: bool, restart: bool
 ) -> None:
-    """Raises UserError if `folder` must not be imported to `target`, where photographs that no
-    import brought are never thrown away (not `replaceable`)."""
+    """Raises UserError if `folder` must not be imported to `target`; photographs that no import
+    brought are never thrown away (not `replaceable`)."""
     source = folder.resolve()
     place = target.resolve()
     if source.is_relative_to(place) or place.is_relative_to(source):

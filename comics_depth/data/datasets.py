@@ -15,12 +15,10 @@ from common.errors import UserError
 
 
 class Frames(Dataset):
-    """Named images with their layers.
-
-    image, depth, text_mask: functions from a name to a path; a layer without one is an absent key.
-    A text map counts as text from `threshold` on (None keeps it soft). The random numbers of the
-    view depend on (seed, epoch, index, pair) alone, so neither the number of workers nor an
-    interruption changes what is drawn."""
+    """Named images with their layers. image, depth, text_mask: functions from a name to a path; a
+    layer without one is an absent key. A text map counts as text from `threshold` on (None keeps it
+    soft). What a view draws depends on (seed, epoch, index, pair) alone: workers and interruptions
+    change nothing."""
 
     def __init__(
         self,
@@ -52,7 +50,7 @@ class Frames(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         """{image (3, H, W) uint8, depth? (1, H, W) inverse depth, text_mask? (1, H, W) uint8, 255
-        where there is text, name}; see tensors.as_floats."""
+        is text, name}; see tensors.as_floats."""
         return self.sample(index)
 
     def sample(self, index: int, pair: int = 0) -> Sample:
@@ -82,8 +80,8 @@ class Frames(Dataset):
 
 
 class PairedDomains(Dataset):
-    """{natural: sample, comics: sample}: every photograph once an epoch, each with a random comics
-    frame; without comics, {natural: sample}."""
+    """{natural, comics}: every photograph once an epoch, each with a random comics frame, if
+    any."""
 
     def __init__(self, natural: Frames | ConcatDataset, comics: Frames | None):
         self.natural, self.comics = natural, comics
@@ -102,7 +100,7 @@ class PairedDomains(Dataset):
 
 class WithPhotographs(Dataset):
     """{comics: sample of `frames`} once an epoch, with the probability `share` also {natural: a
-    random photograph}, by (seed, epoch, index) of the photographs."""
+    random photograph}."""
 
     def __init__(self, frames: Dataset, photographs: Frames, share: float):
         self.datasets = [frames, photographs]

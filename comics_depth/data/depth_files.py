@@ -14,10 +14,9 @@ from common.files import regular, write_bytes
 
 
 def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> None:
-    """Writes inverse depth (H, W), any float range, larger = nearer, as a 16-bit PNG over its own
-    range; the text chunk `inverse_depth` holds {scale, offset} with inverse depth = scale * value +
-    offset. `floats` adds `<path>.npy`, which is else deleted. Raises ValueError if a value is not
-    finite."""
+    """Writes inverse depth (H, W), any range, larger = nearer, as a 16-bit PNG over its own range;
+    its text chunk `inverse_depth` holds {scale, offset}: inverse depth = scale * value + offset.
+    `floats` adds `<path>.npy`, else deleted. Raises ValueError if a value is not finite."""
     depth = np.asarray(inverse_depth, dtype=np.float64)
     if depth.ndim != 2 or not np.isfinite(depth).all():
         raise ValueError(f"{path}: expected a finite (H, W) array, got shape {depth.shape}")
@@ -38,9 +37,8 @@ def write_depth(path: Path, inverse_depth: np.ndarray, floats: bool = False) -> 
 
 
 def read_depth(path: Path) -> np.ndarray:
-    """Inverse depth, float32 (H, W), from `.npy` or from an 8- or 16-bit PNG (ours: in the units it
-    was written in; anybody's: the grey values, of the first channel if there are several). Raises
-    UserError naming a broken file."""
+    """Inverse depth, float32 (H, W), of `.npy` or an 8- or 16-bit PNG (ours: in its units;
+    anybody's: grey values of the first channel). Raises UserError naming a broken file."""
     try:
         if path.suffix == ".npy":
             depth = np.load(regular(path), allow_pickle=False).astype(np.float32).squeeze()

@@ -50,8 +50,7 @@ class FramesWithPoints(Frames):
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         """{image (3, H, W) uint8, depth (1, H, W), valid (1, H, W) uint8, 255 off the text, points
-        (P, 4): object level, intra level, x, y in pixels of the image}, sides multiples of
-        `multiple`; see tensors.as_floats."""
+        (P, 4) as in an ordering, at places in the image}; see tensors.as_floats."""
         rng = np.random.default_rng((self.seed, self.epoch, index))
         paths = self.paths[index]
         image = read_image(paths["image"])
@@ -103,8 +102,8 @@ class FramesWithPoints(Frames):
 def crop_with_points(
     width: int, height: int, points: np.ndarray, rng: np.random.Generator
 ) -> tuple[tuple[int, int, int, int], np.ndarray]:
-    """A random box (x1, y1, x2, y2), 55 to 100 % of each side, that has points of two object levels
-    or more, and its points (P, 4) relative to it; all of the frame where six tries found none."""
+    """A random box (x1, y1, x2, y2), 55 to 100 % of each side, with points of two object levels or
+    more, and its points (P, 4); all of the frame if six tries find none."""
     for _ in range(6):
         w, h = (max(1, int(side * rng.uniform(0.55, 1))) for side in (width, height))
         x, y = rng.integers(0, width - w + 1), rng.integers(0, height - h + 1)

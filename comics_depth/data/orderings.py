@@ -10,8 +10,8 @@ LARGEST = 10**9  # of the numbers in an ordering: no file holds a larger image
 
 
 class Point(NamedTuple):
-    """A point of a depth ordering. Same object level = same object; the intra level orders points
-    inside it. x and y are pixels of the cropped frame."""
+    """Same object level = same object, inside which the intra level orders points. x and y are
+    pixels of the frame."""
 
     object_level: int
     intra_level: int
@@ -20,8 +20,7 @@ class Point(NamedTuple):
 
 
 def read_ordering(path: Path) -> list[Point]:
-    """Points of one frame; blank lines are skipped. Raises UserError naming file and line if one is
-    malformed."""
+    """Points of one frame. Raises UserError naming file and line if one is malformed."""
     points = []
     for number, line in lines_of(path):
         try:

@@ -36,8 +36,7 @@ NO_INKSCAPE = (
 
 
 class PageFiles(NamedTuple):
-    """Text-free art of a page, and its lettering as SVG or the page with it (neither: it has
-    none)."""
+    """Text-free art of a page, and its lettering as SVG, or the page with it, or neither."""
 
     art: Path
     svg: Path | None = None
@@ -48,9 +47,9 @@ def import_peppercarrot(
     layout: Layout, folders: Sequence[Path], *, workers: int | None, restart: bool
 ) -> None:
     """Writes what the folders have of the pages of PEPPERCARROT into the data root: DCM pages,
-    boxes and lists, every other page with lettering for eBDtheque, page masks, pages without text,
-    depth orderings. Pages that are there stay (unless `restart`); missing ones are listed. Raises
-    UserError if no page is found, other pages lie there, or Inkscape is missing."""
+    boxes and lists, every other page for eBDtheque, page masks, pages without text, orderings.
+    Pages that are there stay (unless `restart`). Raises UserError if no page is found, other pages
+    lie there, or Inkscape is missing."""
     sources = tomllib.loads((PEPPERCARROT / "sources.toml").read_text(encoding="utf-8"))
     del sources["revisions"]
     others = {path.stem for path in layout.dcm_images.rglob("*.*")} - {*sources}
@@ -87,9 +86,9 @@ def import_peppercarrot(
 def page_files(
     folders: Iterable[Path], lettered: dict[str, bool]
 ) -> tuple[dict[str, PageFiles], dict[str, list[str]]]:
-    """({page: its files}, {what is missing: pages}) of the pages `lettered` (page -> whether it has
-    lettering), found by name below the folders: gfx_*_EnnPmm.{png,jpg} is art, en/*EnnPmm.svg its
-    lettering, en_*_EnnPmm.jpg a page with lettering, used where there is no SVG."""
+    """({page: its files}, {what is missing: pages}) of the pages `lettered` (page -> has it
+    lettering): gfx_*_EnnPmm.{png,jpg} is art, en/*EnnPmm.svg its lettering, en_*_EnnPmm.jpg a page
+    with lettering."""
     found: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for path in sorted(path for folder in folders for path in folder.rglob("*.*")):
         if match := _NAME.search(path.name):
@@ -161,8 +160,8 @@ def _write_jpeg(path: Path, image: np.ndarray, source: Path | None, quality: int
 
 
 def render_lettering(svg: Path, size: tuple[int, int], fonts: Path) -> np.ndarray:
-    """The lettering of a page of (height, width), RGBA uint8 (H, W, 4), by Inkscape, without the
-    linked art. fonts: configuration of fontconfig. Raises UserError."""
+    """Lettering of a page of (height, width) without linked art, RGBA uint8 (H, W, 4), by Inkscape.
+    fonts: configuration of fontconfig. Raises UserError."""
     tree = svg_tree(svg)
     for image in list(tree.iter("{*}image")):
         image.getparent().remove(image)
@@ -186,16 +185,16 @@ def render_lettering(svg: Path, size: tuple[int, int], fonts: Path) -> np.ndarra
 
 
 def lettering_mask(alpha: np.ndarray) -> np.ndarray:
-    """Text, bool (H, W), of a lettering layer by its alpha (uint8): opaque places, and faint ones
-    that are not their edges."""
+    """Text, bool (H, W), by the alpha (uint8) of lettering: what is opaque, or faint and not its
+    edge."""
     opaque = alpha > 128
     edges = cv2.dilate(opaque.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     return opaque | ((alpha > 20) & ~edges)
 
 
 def difference_mask(lettered: np.ndarray, art: np.ndarray) -> np.ndarray:
-    """Text, bool (H, W), as where a page with lettering differs from its art (both uint8 RGB):
-    areas that differ by more than 24, of which 6 pixels do by more than 32."""
+    """Text, bool (H, W), where a page differs from its art (uint8 RGB): areas that differ by more
+    than 24, of which 6 pixels do by more than 32."""
     difference = cv2.absdiff(lettered, art).max(axis=2)
     count, areas = cv2.connectedComponents((difference > 24).astype(np.uint8), connectivity=8)
     text = np.bincount(areas[difference > 32], minlength=count) >= 6
@@ -204,8 +203,7 @@ def difference_mask(lettered: np.ndarray, art: np.ndarray) -> np.ndarray:
 
 
 def text_polygons(mask: np.ndarray) -> dict[str, list[np.ndarray]]:
-    """Outlines (corners, 2) of a text mask: Balloon for large areas that fill their hull, Line for
-    all others."""
+    """Outlines (corners, 2) of a text mask: Balloon if large and filling their hull, else Line."""
     polygons: dict[str, list[np.ndarray]] = {"Balloon": [], "Line": []}
     pixels = mask.astype(np.uint8)
     for outline in cv2.findContours(pixels, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
@@ -222,8 +220,8 @@ def text_polygons(mask: np.ndarray) -> dict[str, list[np.ndarray]]:
 def write_annotations(
     layout: Layout, name: str, size: tuple[int, int], scale: np.ndarray
 ) -> list[Box]:
-    """Writes boxes and depth orderings of a page whose art is `scale` (of x, of y) times `size`
-    (width, height); returns the boxes."""
+    """Writes boxes and orderings of a page whose art is `scale` (x, y) times `size` (width,
+    height); returns the boxes."""
     found, _ = read_boxes(PEPPERCARROT / f"groundtruth/{name}.txt", tuple(size[::-1]))
     boxes = []
     for k, box in found:

@@ -32,8 +32,8 @@ def labelled_frames(layout: Layout, split: str, **options) -> Frames:
 
 
 def photographs(layout: Layout, split: str, *, depth: Path | None = None, **options) -> Frames:
-    """Photographs of a split, with the inverse depth `<depth>/<name>.png` if a folder is given;
-    options go to Frames. Raises UserError if some have none: that stage was interrupted."""
+    """Photographs of a split, with the inverse depth `<depth>/<name>.png` if a folder is given.
+    Raises UserError if some have none: that stage was interrupted."""
     names = photograph_split(layout, options.get("seed", 0))[split]
     if depth is None:
         return Frames(names, layout.photograph, **options)
@@ -46,8 +46,7 @@ def photographs(layout: Layout, split: str, *, depth: Path | None = None, **opti
 
 
 def comics_frames(layout: Layout, split: str, *, with_text_maps: bool, **options) -> Frames:
-    """Comics frames of a split, on request with their text maps at the threshold chosen for
-    them."""
+    """Comics frames of a split, on request with text maps at their chosen threshold."""
     text = known_text(layout) if with_text_maps else {}
     return Frames(frame_names(layout, split), layout.frame, **text, **options)
 
@@ -59,16 +58,14 @@ class TextChoice(TypedDict):
 
 
 def known_text(layout: Layout) -> dict[str, Any]:
-    """The options text_mask and threshold of a dataset of frames. Raises UserError if there are no
-    text maps."""
+    """Options text_mask and threshold of Frames. Raises UserError if there are no text maps."""
     command = "`python comics2textareas.py --generate_dcm_without_text_areas`"
     choice = read_json(needed(layout.text_choice, command), TextChoice)
     return {"text_mask": layout.text_map, "threshold": choice["threshold"]}
 
 
 def frame_orderings(layout: Layout, split: str) -> dict[str, Path]:
-    """Frame -> file of its depth ordering, of the frames of a split that have one. Raises UserError
-    if none has."""
+    """Frame of the split -> file of its depth ordering. Raises UserError if none has one."""
     names = frame_names(layout, split)
     meant = names_of({*read_manifest(layout), *names})
     files = {name: find_named(layout.orderings, name, (".txt",), meant) for name in names}
@@ -82,8 +79,8 @@ def frame_orderings(layout: Layout, split: str) -> dict[str, Path]:
 def frames_with_points(
     layout: Layout, orderings: dict[str, Path], depth: Path, **options
 ) -> FramesWithPoints:
-    """Frames with their orderings (frame -> file) and the inverse depth `<depth>/<frame>.png`,
-    their text areas known where the text network has found them; options go to FramesWithPoints."""
+    """Frames with their orderings (frame -> file) and the inverse depth `<depth>/<frame>.png`, text
+    areas where they are known; options go to FramesWithPoints."""
     if layout.text_choice.exists():
         options |= known_text(layout)
     options |= {"depth": lambda name: depth / f"{name}.png"}

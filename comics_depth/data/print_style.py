@@ -62,9 +62,9 @@ def flat_regions(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def ink_lines(grey: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
-    """Coverage by black ink (H, W) in [0, 1]: lines at edges and spotted blacks where it is dark,
-    by the extended difference of Gaussians (Winnemoeller, Kyprianidis and Olsen 2012, without the
-    flow) of grey tones in [0, 1]."""
+    """Coverage by black ink (H, W) in [0, 1] of grey tones in [0, 1]: lines at edges and spotted
+    blacks, by the extended difference of Gaussians (Winnemoeller, Kyprianidis and Olsen 2012,
+    without the flow)."""
     sigma = unit * rng.uniform(0.5, 1.4)
     sharpening = rng.uniform(8, 35)
     near = cv2.GaussianBlur(grey, (0, 0), sigma)
@@ -79,8 +79,7 @@ def ink_lines(grey: np.ndarray, unit: float, rng: np.random.Generator) -> np.nda
 
 
 def recoloured(colours: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture in the colours of a colourist, (H, W, 3) in [0, 1]: other contrast, saturation
-    and, half of the time, hues."""
+    """The picture in the colours of a colourist, (H, W, 3) in [0, 1]."""
     if rng.random() < 0.5:
         mixing = rng.dirichlet([0.35] * 3, size=3)  # rows add up to 1, so greys stay grey
         colours = cv2.transform(colours, mixing)
@@ -107,8 +106,8 @@ def screen_period(unit: float, rng: np.random.Generator) -> float:
 def screen(
     coverage: np.ndarray, angle: float, period: float, shape: str, rng: np.random.Generator
 ) -> np.ndarray:
-    """Halftone of a coverage (H, W) in [0, 1]: about the same local mean in round dots or lines,
-    `period` pixels apart, at `angle` degrees, with soft edges; nothing and everything are solid."""
+    """Halftone of a coverage (H, W) in [0, 1]: dots or lines of the same local mean, `period`
+    pixels apart, at `angle` degrees."""
     turn = math.radians(angle + rng.uniform(-5, 5))
     wave = plane_wave(coverage.shape, turn, period, rng)
     # its values are spread evenly over [0, 1], which keeps the mean
@@ -138,8 +137,8 @@ def plane_wave(
 
 
 def printed_colours(colours: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
-    """Colours (H, W, 3) in [0, 1] as what light cyan, magenta and yellow, in few steps, let pass:
-    screened or flat, and half of the time beside their place."""
+    """Colours (H, W, 3) in [0, 1] as what light cyan, magenta and yellow let pass: in few steps,
+    screened or flat, half of the time beside their place."""
     steps = int(rng.choice([1, 2, 3, 4, 8]))
     tints = np.round((1 - colours) * steps) * np.float32(rng.uniform(0.7, 1.0) / steps)
     height, width = tints.shape[:2]

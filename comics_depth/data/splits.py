@@ -20,9 +20,8 @@ def seeded_split(
     seed: int,
     fixed: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Name -> split, in sorted order. Names in `fixed` keep theirs; of the others, the held-out
-    splits get what they lack of their shares (one name at least, if there are enough), train the
-    rest."""
+    """Name -> split, in sorted order. Names in `fixed` keep theirs; the held-out splits get what
+    they lack of their shares (one name at least, if there are enough), train the rest."""
     names = sorted(set(names))
     split = {name: fixed[name] for name in names if fixed and name in fixed}
     free = [name for name in names if name not in split]
@@ -49,7 +48,7 @@ def write_lists(
 
 def image_names(folder: Path) -> dict[str, Path]:
     """Name (path below `folder` without suffix) -> image file that is not hidden. Raises UserError
-    if two files share a name, or a name would not survive in a list of names."""
+    if a name is taken or would not survive in a list of names."""
     found: dict[str, Path] = {}
     for path in list_images(folder):
         relative = path.relative_to(folder)
@@ -72,9 +71,8 @@ def readable(images: Mapping[str, Path], skipped: list[str]) -> dict[str, tuple[
 
 
 def dcm_split(layout: Layout, seed: int) -> dict[str, str]:
-    """Page -> split as the DCM lists say; {} where there is no DCM. Without the three lists, a
-    seeded 80/10/10 split of the pages with boxes is written. Raises UserError for a page in two
-    lists."""
+    """Page -> split by the DCM lists; {} without DCM. Without lists, a seeded 80/10/10 split of the
+    pages with boxes is written. Raises UserError for a page in two lists."""
     lists = {part: layout.dcm_pages(part) for part in SPLITS}
     missing = [path.name for path in lists.values() if not path.exists()]
     if missing:
@@ -104,8 +102,8 @@ def dcm_split(layout: Layout, seed: int) -> dict[str, str]:
 
 
 def known_pages(layout: Layout, seed: int) -> dict[str, str]:
-    """Last part of a page's name -> its split in DCM or among the cropped frames. Where names end
-    alike, the most held-out split wins, so that a doubtful page is never trained on."""
+    """Last part of a page's name -> its split in DCM or among the frames; of several the most
+    held-out, so that a doubtful page is never trained on."""
     pages = [(entry["page"], entry["split"]) for entry in read_manifest(layout).values()]
     pages += dcm_split(layout, seed).items()
     pages.sort(key=lambda item: SPLITS.index(item[1]))
@@ -115,8 +113,8 @@ def known_pages(layout: Layout, seed: int) -> dict[str, str]:
 def photograph_split(
     layout: Layout, seed: int, names: Iterable[str] | None = None
 ) -> dict[str, list[str]]:
-    """{train, validation}: names of the photographs, 90/10, seeded. The lists are written if they
-    are absent; given `names`, exactly these are listed, each in the split it already had."""
+    """{train, validation}: names of the photographs, 90/10, seeded. Lists are written if absent;
+    given `names`, exactly these are listed, each in the split it had."""
     files = {part: layout.photograph_list(part) for part in PHOTOGRAPH_SHARES}
     lists = {part: read_names(path, "") for part, path in files.items() if path.exists()}
     fixed = {name: part for part, names in lists.items() for name in names}

@@ -20,8 +20,8 @@ def in_planes(layer: torch.Tensor) -> torch.Tensor:
 
 
 def as_floats(batch: Any) -> Any:
-    """A batch, dicts and lists of tensors, with all that is uint8 (images, masks) as floats in [0,
-    1]: to be called on the device, so that a quarter of the bytes goes there."""
+    """A batch, dicts and lists of tensors, with what is uint8 (images, masks) as floats in [0, 1]:
+    to be called on the device, where a quarter of the bytes goes."""
     if isinstance(batch, dict):
         return {key: as_floats(value) for key, value in batch.items()}
     if isinstance(batch, list):

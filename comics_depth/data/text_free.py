@@ -45,9 +45,9 @@ def text_free_box(
 def write_text_free_crops(
     layout: Layout, names: list[str], side: float, limit: float, seed: int, contact_sheet: Path
 ) -> int:
-    """Cuts one text-free crop of each frame that has room for one, into `layout.no_text`, which is
-    locked, and draws all on a contact sheet; returns how many there are. The same crops again stay,
-    with what a person has marked on them; others go."""
+    """Cuts a text-free crop of each frame that has room into `layout.no_text`, which is locked, and
+    draws a contact sheet; returns how many there are. The same crops again stay, with a person's
+    marks."""
     crops = {}
     for index, name in enumerate(tqdm(names, desc="text-free boxes", disable=None)):
         soft = read_image(layout.text_map(name))[..., 0]

@@ -29,8 +29,7 @@ class Window(NamedTuple):
     mirrored: bool = False
 
     def of(self, layer: torch.Tensor) -> torch.Tensor:
-        """This part of a layer (C, H, W), resized bilinearly with antialiasing, in the layer's
-        type."""
+        """This part of a layer (C, H, W) in its type, resized bilinearly with antialiasing."""
         rows = slice(self.top, self.top + self.height)
         part = layer[:, rows, self.left : self.left + self.width]
         if part.shape[1:] != self.size:
@@ -42,8 +41,8 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """How samples show their pictures, by torch's random numbers. window: (height, width) of a
-    picture to what of it; colours: changes the image (3, h, w), uint8, and leaves layers alone."""
+    """How samples show pictures, by torch's random numbers. window: (height, width) -> what of it;
+    colours: changes the image (3, h, w), uint8, alone."""
 
     window: Callable[[int, int], Window]
     colours: Callable[[torch.Tensor], torch.Tensor] | None = None
@@ -62,8 +61,7 @@ class RandomGamma(torch.nn.Module):
 
 
 def printed(images: torch.Tensor, share: float) -> torch.Tensor:
-    """Images (N, 3, H, W), uint8 or in [0, 1], each with the probability `share` drawn as a printed
-    comic; by torch's random numbers."""
+    """Images (N, 3, H, W), uint8 or in [0, 1], each with the probability `share` drawn as print."""
     drawn = []
     for image in images:
         if torch.rand(()) < share:
@@ -84,8 +82,8 @@ def as_print(image: torch.Tensor) -> torch.Tensor:
 
 # functions of the module, with arguments bound: processes that read data may have to pickle them
 def _random_square(size: int, share: float, most: float, height: int, width: int) -> Window:
-    """A square anywhere in a picture, its side a `share` of the shorter one, `most` pixels at most;
-    half of them mirrored."""
+    """A square anywhere, its side a `share` of the shorter one, `most` pixels at most, or its
+    mirror image."""
     side = round(min(max(1, share * min(height, width)), most))
     top, left = (int(torch.randint(rest - side + 1, ())) for rest in (height, width))
     return Window(top, left, side, side, (size, size), bool(torch.rand(()) < 0.5))
@@ -114,16 +112,15 @@ def central_crops(size: int) -> View:
 
 
 def text_crops(size: int, scale: float = 1.0) -> View:
-    """Random squares of `size` pixels of pictures that the text-area network sees at `scale`, small
-    ones enlarged, mirrored, in other colours."""
+    """Random squares of `size` pixels of pictures seen at `scale`, small ones enlarged, mirrored,
+    in other colours."""
     jitter = v2.RandomApply([v2.ColorJitter(brightness=0.2, contrast=0.2)], 0.8)
     colours = [v2.RandomGrayscale(0.1), jitter, v2.RandomApply([RandomGamma()], 0.8)]
     return View(partial(_random_square, size, 1, size / scale), v2.Compose(colours))
 
 
 def varied_crops(size: int) -> View:
-    """Random parts of pictures, a third or more, at `size`, mirrored, in other colours: for
-    learning from few images."""
+    """Random parts of pictures, a third or more, at `size`, mirrored, in other colours."""
     crops = v2.RandomResizedCrop(size, scale=(0.3, 1), ratio=(0.75, 1.33))
     jitter = v2.RandomApply(
         [v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.4, hue=0.04)], 0.8

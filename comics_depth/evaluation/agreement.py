@@ -17,8 +17,8 @@ ANSWERS = ("same_order", "opposite_order", "first_only", "second_only", "neither
 
 
 def common_points(first: Sequence[Point], second: Sequence[Point]) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (C,) of the points that two orderings of a frame have in common, in the one and in
-    the other: each is the other's nearest, and they lie within SAME_PLACE."""
+    """Indices (C,) in two orderings of the points in common: each is the other's nearest, within
+    SAME_PLACE."""
     a, b = (np.array(points, np.int64).reshape(-1, 4)[:, 2:] for points in (first, second))
     if not len(a) or not len(b):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -31,16 +31,16 @@ def common_points(first: Sequence[Point], second: Sequence[Point]) -> tuple[np.n
 
 
 def order(points: Sequence[Point], chosen: np.ndarray) -> np.ndarray:
-    """(C, C) of the chosen points: 1 where that of the row is nearer than that of the column, -1
-    where it is farther, 0 for a tie."""
+    """(C, C): 1 where the chosen point of the row is nearer than that of the column, -1 where
+    farther, 0 for a tie."""
     level, intra = np.array(points, np.int64).reshape(-1, 4)[chosen, :2].T
     objects = np.sign(level - level[:, None])
     return np.where(objects, objects, np.sign(intra - intra[:, None]))
 
 
 def agreed_frames(frames: Sequence[OrderedFrame]) -> list[OrderedFrame]:
-    """The frames with pairs that every annotator has put into the same order; these pairs alone
-    count, with places and levels of the first annotator. Raises UserError if there is none."""
+    """The frames with pairs that every annotator has put into the same order, which alone count,
+    with places and levels of the first. Raises UserError if there is none."""
     found = []
     for frame in frames:
         first, *others = frame.orderings
@@ -68,9 +68,9 @@ def count_answers(first: Sequence[Point], second: Sequence[Point]) -> np.ndarray
 
 def agreement(frames: Sequence[OrderedFrame]) -> dict[str, Any]:
     """How alike two annotators have ordered the points that they have in common, as
-    metrics.share_right: `order`, of the pairs to which both gave one, `answer`, of all pairs, ties
-    too; `pairs` with each of ANSWERS; of the `frames` that both have ordered, the `points` of the
-    first, the second, and in common. Raises UserError if nothing is in common."""
+    metrics.share_right: `order`, of pairs that both have ordered, `answer`, of all, ties too;
+    `pairs` by ANSWERS; `frames` that both have ordered, and their `points`: the first's, the
+    second's, common. Raises UserError if nothing is in common."""
     both = [frame.orderings for frame in frames if all(frame.orderings)]
     if not both:
         raise UserError("there is no frame that both annotators have ordered")

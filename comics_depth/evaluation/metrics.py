@@ -60,8 +60,8 @@ def count_pairs(
 
 
 def count_outcomes(kinds: Iterable[np.ndarray], near: np.ndarray, far: np.ndarray) -> np.ndarray:
-    """Of the pairs of each kind (bool arrays), how many have near > far, near < far, near = far:
-    int (kinds, 3)."""
+    """How many pairs of each kind (bool arrays) have near > far, near < far, near = far: int
+    (kinds, 3)."""
     outcomes = (near > far, near < far, near == far)
     return np.array([[np.count_nonzero(kind & outcome) for outcome in outcomes] for kind in kinds])
 
@@ -72,8 +72,8 @@ def accuracies(counts: np.ndarray) -> np.ndarray:
 
 
 def interval(values: np.ndarray) -> tuple[float | None, float | None]:
-    """95 % percentile bootstrap interval (Efron 1979) of the mean of `values` (images,); None for
-    both without any, the value itself for one."""
+    """95 % percentile bootstrap interval (Efron 1979) of the mean of `values` (images,); None
+    without any."""
     if len(values) < 2:
         return (float(values[0]),) * 2 if len(values) else (None, None)
     found = bootstrap(
@@ -89,8 +89,7 @@ def interval(values: np.ndarray) -> tuple[float | None, float | None]:
 
 def share_right(counts: np.ndarray) -> dict[str, Any]:
     """Of counts (images, outcomes), the right ones first: `mean` share over the images that have a
-    pair (`frames` of them) with `ci_low`, `ci_high`, and `pooled` over `pairs`; None where there is
-    no pair."""
+    pair (`frames`) with `ci_low`, `ci_high`, and `pooled` over `pairs`; None without a pair."""
     counts = counts[counts.any(axis=1)]
     accuracy = accuracies(counts)
     low, high = interval(accuracy)
@@ -106,8 +105,7 @@ def share_right(counts: np.ndarray) -> dict[str, Any]:
 
 
 def sign_flip_p(difference: np.ndarray) -> float | None:
-    """Two-sided p-value of the mean of paired differences (images,) under random signs; None for
-    fewer than two images."""
+    """Two-sided p-value of the mean of paired differences (images,) under random signs."""
     if len(difference) < 2:
         return None
     test = permutation_test(
@@ -125,12 +123,10 @@ def sign_flip_p(difference: np.ndarray) -> float | None:
 def compare(
     accuracy: np.ndarray, baseline: np.ndarray, protocol: str = "corrected"
 ) -> dict[str, float | None]:
-    """Accuracies (images,) against the baseline's on the same images: mean paired `difference` with
-    `ci_low` and `ci_high` (bootstrap over images) and `p` (sign-flip test, not adjusted for the
-    number of rows); `ratio` and `decibel` = 10 log10(ratio).
-
-    corrected: the ratio of the two means. original: means of the images' ratios and decibels,
-    without the images where the baseline has no right pair. None: not defined (no image, log 0)."""
+    """Accuracies (images,) against the baseline's of the same images: mean paired `difference` with
+    `ci_low`, `ci_high` (bootstrap over images) and `p` (sign-flip test, not adjusted for the number
+    of rows); `ratio` of the means and `decibel` = 10 log10(ratio). original: mean ratio and decibel
+    of the images where the baseline has a right pair. None: not defined."""
     if len(accuracy) == 0:
         return dict.fromkeys(("difference", "ci_low", "ci_high", "p", "ratio", "decibel"))
     difference = accuracy - baseline
@@ -157,9 +153,8 @@ def summarise(
     protocol: str = "corrected",
     kinds: Iterable[str] = tuple(KINDS),
 ) -> dict[str, dict]:
-    """For each kind of pairs what `share_right` gives, `ties`, and `compared` (see `compare`; None
-    without a baseline). `counts` and `baseline` are (images, kinds, 3) of the same images. The
-    protocols differ in `ratio` and `decibel` alone."""
+    """Kind of pairs -> what `share_right` gives, `ties`, and `compared` (see `compare`; None
+    without a baseline), of `counts` and `baseline` (images, kinds, 3) of the same images."""
     summary = {}
     for at, kind in enumerate(kinds):
         own = counts[:, at]
@@ -173,8 +168,8 @@ def summarise(
 
 
 def eight_bit(inverse_depth: np.ndarray) -> np.ndarray:
-    """Inverse depth as the 2020 code stored it, uint8 (H, W), with its faults: divided by its
-    maximum, so that negative values become 0 and a map without a positive value one grey."""
+    """Inverse depth as the 2020 code stored it, uint8 (H, W): divided by its maximum, clamped. Its
+    faults are kept: negative values become 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.nan_to_num(inverse_depth.astype(np.float64) / inverse_depth.max(), nan=0.0)
     return np.round(np.clip(share, 0, 1) * 255).astype(np.uint8)

@@ -25,7 +25,7 @@ def predict_with_models(
     floats: bool,
     restart: bool,
 ) -> dict[str, str]:
-    """Predicts the frames `names` with every model (row -> model) and rule into the prediction sets
+    """Predicts the frames `names` with every model (row -> model) and rule into the sets
     `models_<row>`; returns row -> reason of the models that failed. Raises UserError if all did, or
     if frames have no image."""
     if missing := [name for name in names if not layout.frame(name).exists()]:

@@ -29,8 +29,8 @@ def score_orderings(
     orderings: Mapping[str, Path],
     device: torch.device,
 ) -> dict[str, float]:
-    """Kind of pair -> share in the right order, mean over the frames that have such pairs (kinds
-    that no frame has are left out). orderings: frame -> file."""
+    """Kind of pair -> share in the right order, mean over the frames that have such pairs.
+    orderings: frame -> file."""
     predict = as_predictor(model, device)
     counts = []
     for name, path in orderings.items():
@@ -43,8 +43,8 @@ def score_orderings(
 def ordering_validation(
     model: torch.nn.Module, layout: Layout, orderings: Mapping[str, Path]
 ) -> Callable[[torch.device], dict[str, float]]:
-    """val_<kind> of score_orderings, and val_loss: the share of inter-objects pairs that are not in
-    the right order."""
+    """val_<kind> of score_orderings, and val_loss: the share of inter-objects pairs in wrong
+    order."""
 
     def validate(device: torch.device) -> dict[str, float]:
         scores = score_orderings(model, layout, orderings, device)
@@ -61,8 +61,8 @@ def starting_depth(
     fingerprint: str,
     device: torch.device,
 ) -> Path:
-    """The folder of the depth `<frame>.png` that a model gives of the frames `names` before it
-    learns their orderings; what is there of the same model and frames is kept."""
+    """The folder of `<frame>.png`, the depth that a model gives of the frames `names` before it
+    learns; what is there of the same model and frames is kept."""
     folder = layout.starting_depth
     lock(folder)
     empty_of_others(folder, {"depth_model": fingerprint})
@@ -82,8 +82,8 @@ class Measured(TypedDict):
 
 
 def most_uncertain(layout: Layout, names: list[str], source: ModelSource, count: int) -> list[str]:
-    """The `count` of the frames `names` on which the model disagrees most with itself (see
-    AveragedDepth.disagreement), the most first; `layout.uncertainty` keeps what was measured."""
+    """The `count` frames on which the model disagrees most with itself
+    (AveragedDepth.disagreement), the most first; `layout.uncertainty` keeps what was measured."""
     made_by = {"depth_model": model_fingerprint(*source)}
     made_by["frames"] = file_hash(layout.manifest) if layout.manifest.exists() else None
     before = read_json(layout.uncertainty, Measured) if layout.uncertainty.exists() else {}

@@ -16,9 +16,8 @@ from common.files import read_json
 
 
 class PairFrame(NamedTuple):
-    """An image with pairs of regions, for scoring.count_set. regions: polygons (n, 2) of x, y; one
-    corner is a point. pairs: indices (P, 2) of the nearer and the farther region. counted: bool
-    (kinds, P)."""
+    """An image with pairs of regions, for scoring.count_set. regions: polygons (n, 2) of x, y; a
+    point is one corner. pairs: (P, 2), nearer and farther region. counted: bool (kinds, P)."""
 
     name: str
     split: None
@@ -28,8 +27,7 @@ class PairFrame(NamedTuple):
     counted: np.ndarray
 
     def count(self, inverse_depth: np.ndarray) -> np.ndarray:
-        """Right, wrong and tied pairs of each kind, int (kinds, 3); the depth of a region is the
-        median inside it."""
+        """Right, wrong and tied pairs, int (kinds, 3), by the median depth inside each region."""
         regions = enumerate(self.regions)
         depth = np.array([median_inside(inverse_depth, r, f"{self.name} {n}") for n, r in regions])
         near, far = depth[self.pairs].T
@@ -82,11 +80,11 @@ Images = dict[str, tuple[list[list[np.ndarray]], list[tuple[int, int, int]]]]
 
 
 def read_pairs(path: Path, nearest: str) -> tuple[list[PairFrame], tuple[str, ...], str]:
-    """(images with pairs by name, kinds of pairs, what the caption says of them) of DA-2K's
-    annotations.json or AI4VA's COCO-like JSON. nearest: smallest or largest, the end of Interdepth
-    and Intradepth that is near, which AI4VA does not state. Kinds: those of metrics.KINDS that such
-    pairs have, and every scene type. An image's name is its path without a leading `images/` and
-    without suffix; its folder is the scene type. Raises UserError."""
+    """(images with pairs by name, kinds of pairs, a note for the caption) of DA-2K's
+    annotations.json or AI4VA's COCO-like JSON. nearest: smallest or largest, the near end of
+    Interdepth and Intradepth, which AI4VA does not state. An image's name is its path without
+    leading `images/` and suffix; its folder is the scene type, a kind of its own. Raises
+    UserError."""
     document = read_json(path)
     coco = {"images", "annotations"} <= set(document)
     note = f" Pairs of {path.name}, each image counted once; columns: scene types."
@@ -128,8 +126,7 @@ def da2k_images(document: dict[str, list[DA2KPair]]) -> Images:
 
 
 def ai4va_images(document: AI4VA, nearest: str) -> Images:
-    """Pairs of different Interdepth, and those of one category and different Intradepth. Segments
-    without these or without area are left out."""
+    """Pairs of different Interdepth, and of one category and different Intradepth."""
     files = {image.id: image.file_name for image in document.images}
     segments = defaultdict(list)
     for segment in document.annotations:
@@ -151,8 +148,8 @@ def ai4va_images(document: AI4VA, nearest: str) -> Images:
 
 
 def median_inside(inverse_depth: np.ndarray, polygons: list[np.ndarray], where: str) -> float:
-    """Median of inverse depth (H, W) inside polygons, their borders included. Raises UserError
-    naming `where` if they lie outside."""
+    """Median of inverse depth (H, W) inside polygons, borders included. Raises UserError naming
+    `where` if they lie outside."""
     inside = np.zeros(inverse_depth.shape, np.uint8)
     for polygon in polygons:
         cv2.fillPoly(inside, [np.round(polygon).astype(np.int32)], 1)

@@ -38,7 +38,7 @@ class Published(NamedTuple):
 
 
 def read_published(folder: Path) -> Published:
-    """The records.json and per_image.csv of a folder. Raises UserError if they are missing or
+    """What records.json and per_image.csv of a folder hold. Raises UserError if they are
     damaged."""
     counts: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     rows = []
@@ -63,7 +63,7 @@ def record(
     layout: Layout, predictions: PredictionSet, maps: Sequence[Path], options: dict[str, Any]
 ) -> dict[str, Any]:
     """What made a row: revision of the code, options of the scoring, hashes of network, frames and
-    predictions, and the run's own options, seed and inputs where it was trained here."""
+    predictions, and the config of the run where it was trained here."""
     note = predictions.folder / "made_by.json"
     made_by = read_json(note) if note.exists() else None
     run = layout.run(predictions.folder.name)
@@ -100,9 +100,8 @@ def code_revision() -> str | None:
 
 
 def publish(board: Path, new: Published) -> Path:
-    """Adds rows to the leaderboard `board`, in the place of those of the same names, and writes
-    `<board>.md`, whose path it returns. Raises UserError where its other rows were scored on other
-    frames or orderings."""
+    """Adds rows to the leaderboard `board`, in place of those of the same names; returns its
+    `<board>.md`. Raises UserError where its other rows were scored on other frames or orderings."""
     rows = list(new.rows)
     records = new.records
     if (board / "records.json").exists():
@@ -158,7 +157,7 @@ def board_frames(row: str, splits: Sequence[str]) -> list[OrderedFrame]:
 
 def board_counts(row: str, frames: Sequence[OrderedFrame]) -> np.ndarray:
     """Counts of a row of the leaderboard, (frames, kinds, 3). Raises UserError if there is none, or
-    if it was scored on other orderings."""
+    it was scored on other orderings."""
     published = read_published(LEADERBOARD)
     counts = counts_of(published, row)
     given = any(frame.orderings for frame in frames)

@@ -36,11 +36,10 @@ def write_report(
     maps: dict[PredictionSet, list[Path]],
     image_of: Callable[[str], Path],
 ) -> list[Path]:
-    """Writes the files of table.write_results and `report.html` to `folder`, its pictures to
-    `report/` there; prints and returns their paths, that of the page last. `maps` holds the depth
-    maps of the rows in the order of `frames`; `image_of` gives the path of a frame's image, which
-    need not exist. Frames stand in the order of their mean accuracy (inter-objects) over the rows
-    of networks, worst first."""
+    """Writes the files of table.write_results, `report.html` and its pictures (`report/`) to
+    `folder`; prints and returns their paths, that of the page last. `maps`: depth maps of the rows
+    in the order of `frames`; `image_of`: path of a frame's image, which need not exist. Frames
+    stand by their mean accuracy (inter-objects) over the rows of networks, worst first."""
     names = list(dict.fromkeys(row.name for row in rows))
     networks = [name for name in names if name.removeprefix("baseline_") not in REFERENCES]
     counts: dict[str, dict[str, np.ndarray]] = {}  # frame -> row -> its inter-objects pairs
@@ -88,8 +87,7 @@ def _card(
     networks: list[str],
     image: Path,
 ) -> dict[str, Any]:
-    """What the template shows of a frame; `scores` are the mean and every row's share, None without
-    pairs."""
+    """What the template shows of a frame; `scores`: the mean and every row's share, or None."""
     shares = {}
     shown = []
     for name, depth in depths.items():
@@ -119,8 +117,8 @@ def _card(
 
 
 def _picture(folder: Path, picture: np.ndarray) -> dict[str, Any]:
-    """`src`, `width` and `height` of an image (H, W, 3) or inverse depth (H, W), reduced and
-    written to `report/` in the folder."""
+    """Writes an image (H, W, 3) or inverse depth (H, W), reduced, to `report/`; its src and
+    size."""
     height, width = picture.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -135,8 +133,8 @@ def _picture(folder: Path, picture: np.ndarray) -> dict[str, Any]:
 
 
 def _marks(points: list[Point], scale: float) -> list[dict[str, Any]]:
-    """Place, hue and label of the points, `scale` units a pixel: `object` or, where an object has
-    several intra levels, `object.intra`; red is the nearest level, blue the farthest."""
+    """The points as the template shows them, `scale` units a pixel: red is near, blue far, and
+    `object.intra` labels those of objects with several intra levels."""
     last = max((point.object_level for point in points), default=1)
     deep = {point.object_level for point in points if point.intra_level > 1}
     return [

@@ -18,9 +18,9 @@ from common.errors import UserError
 
 
 class OrderedFrame(NamedTuple):
-    """A frame with an ordering: `split` None where no list of frames has it, `orderings` its points
-    by each annotator (empty: none), `size` (H, W) None without a manifest, `agreed` (P, P) the
-    pairs that alone count, of the points of a single ordering."""
+    """A frame with an ordering. split: None where no list has it; orderings: its points by each
+    annotator (empty: none); size: (H, W), if known; agreed: bool (P, P), the pairs that alone
+    count, of a single ordering."""
 
     name: str
     split: str | None
@@ -43,9 +43,8 @@ def orderings_folder(layout: Layout, word: str) -> Path:
 def ordered_frames(
     layout: Layout, folders: Sequence[Path], splits: Sequence[str] | None, protocol: str
 ) -> list[OrderedFrame]:
-    """Frames of the splits that have an ordering in one of the folders, by name; every ordering
-    there where `splits` is None (lists of splits need not exist then). Raises UserError if a folder
-    has none."""
+    """Frames of the splits (None: all, lists need not exist) that have an ordering in one of the
+    folders, by name. Raises UserError if a folder has none."""
     manifest = read_manifest(layout)
     split_of = {}
     for split in splits or SPLITS:
@@ -89,8 +88,8 @@ def complete_maps(
     allow_missing: bool,
 ) -> dict[PredictionSet, list[Path]]:
     """The depth maps of the wanted sets, and of the baseline if it is complete. Raises UserError
-    that names the frames a wanted set lacks and what to do; with `allow_missing` such sets are left
-    out, which is printed, unless that leaves none."""
+    that names the missing frames; with `allow_missing` such sets are left out, which is printed,
+    unless that leaves none."""
     names = [frame.name for frame in frames]
     meant = names_of({*read_manifest(layout), *names})
     complete = {}
@@ -121,8 +120,7 @@ def count_set(
     maps: Sequence[Path],
     protocol: str,
 ) -> np.ndarray:
-    """Right, wrong and tied pairs of every frame, (frames, kinds, 3). Raises UserError for a map of
-    another size."""
+    """Counts of every frame, (frames, kinds, 3). Raises UserError for a map of another size."""
     counts = []
     for frame, path in zip(frames, maps, strict=True):
         depth = read_depth(path)
@@ -146,8 +144,7 @@ def score(
     kinds: Iterable[str] = tuple(KINDS),
 ) -> list[Row]:
     """Rows of the table, of each wanted set that has counts: of all frames first if `all_together`,
-    then of each split; `kinds` names those of the counts. Without counts of the baseline nothing is
-    compared."""
+    then of each split; compared where the baseline has counts."""
     rows = []
     for section in ("all", *SPLITS) if all_together else SPLITS:
         at = [n for n, frame in enumerate(frames) if section in ("all", frame.split)]
@@ -169,8 +166,8 @@ def scores_document(
     protocol: str,
     kinds: Iterable[str] = tuple(KINDS),
 ) -> dict[str, Any]:
-    """The scores for JSON: of one set over all frames and of each split, of several {row: {split:
-    scores}}."""
+    """The scores for JSON: of one set over all frames and each split, of several by row and
+    split."""
     if len(wanted) > 1:
         by_row: dict[str, dict] = {}
         for row in rows:

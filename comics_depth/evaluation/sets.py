@@ -31,8 +31,8 @@ class PredictionSet(NamedTuple):
 def stage_sets(
     layout: Layout, approach: str, words: list[str], tag: str | None
 ) -> tuple[list[PredictionSet], PredictionSet]:
-    """What the stages or anybody else predicted, in the order of the table, and the baseline it is
-    compared to. Raises UserError for words that the approach does not take."""
+    """What the stages or anybody else predicted, in the order of the table, and the baseline.
+    Raises UserError for words that the approach does not take."""
     words = ["add_text_ignoretext" if word == "add_text_ignoreloss" else word for word in words]
     # the same under every tag, or, the baseline, where none was made with this tag
     untagged = {*REFERENCES, "batchnorm_trick"}
@@ -64,8 +64,8 @@ def stage_sets(
 
 
 def compared_sets(layout: Layout, words: list[str]) -> tuple[list[PredictionSet], PredictionSet]:
-    """Two sets by folder, by name in the data root, or else rows of the leaderboard; and the
-    second, which the first is compared to. Raises UserError unless there are two names."""
+    """Two sets by folder, by name in the data root, or rows of the leaderboard; and the second, the
+    baseline. Raises UserError unless there are two names."""
     if len(dict.fromkeys(words)) != 2:
         raise UserError(f"compare needs two rows or FOLDERs (found: {' '.join(words) or 'none'})")
     sets = []
@@ -77,9 +77,8 @@ def compared_sets(layout: Layout, words: list[str]) -> tuple[list[PredictionSet]
 
 
 def named_models(words: list[str]) -> dict[str, str]:
-    """Row -> model, of `ROW=MODEL`; of a model alone, the row has the name of its repository, its
-    file without suffix, or the run that it is the checkpoint of. Raises UserError for a name that
-    is taken or no word."""
+    """Row -> model, of `ROW=MODEL`; of a model alone, the row is called as its repository, file or
+    run. Raises UserError for a name that is taken or no word."""
     models = {}
     for word in words:
         name, equals, model = word.partition("=")

@@ -29,8 +29,8 @@ CAPTION = (
 
 
 class Row(NamedTuple):
-    """Scores of one prediction set on one split: `scores` as metrics.summarise gives them, `counts`
-    (images, kinds, 3), `frames` the ids of the images in the same order."""
+    """Scores of one set on one split: `scores` as of metrics.summarise, `counts` (images, kinds,
+    3), `frames` the ids of the images."""
 
     name: str
     split: str
@@ -111,8 +111,8 @@ def per_image_csv(rows: list[Row], protocol: str) -> str:
 
 
 def figure(rows: list[Row], protocol: str) -> Figure:
-    """A panel for each kind of pairs: every row's mean accuracy with its interval, a colour for
-    each split, rows grouped by approach; the dashed line is 0.5."""
+    """A panel for each kind of pairs: mean accuracy of every row with its interval, coloured by
+    split."""
     names = list(dict.fromkeys(row.name for row in rows))
     splits = list(dict.fromkeys(row.split for row in rows))
     groups = [
@@ -157,8 +157,8 @@ def figure(rows: list[Row], protocol: str) -> Figure:
 
 
 def write_results(folder: Path, rows: list[Row], caption: str, protocol: str) -> list[Path]:
-    """Writes table.md, table.csv, table.tex, per_image.csv and figure.png to `folder`; returns
-    their paths, the figure last."""
+    """Writes table.{md,csv,tex}, per_image.csv and figure.png; returns their paths, the figure
+    last."""
     texts = {
         "table.md": markdown(rows, caption),
         "table.csv": table_csv(rows, protocol),

@@ -24,8 +24,8 @@ FALSE = (60, 60, 255)
 
 @torch.inference_mode()
 def predicted_text(network: nn.Module, frames: Dataset, scale: float) -> Iterator[Predicted]:
-    """(name, image uint8 (H, W, 3), soft map (H, W), mask (H, W)) of every frame, whole, at its own
-    size; the network sees it at `scale`."""
+    """(name, image uint8 (H, W, 3), soft map (H, W), mask (H, W)) of every frame at its own size;
+    the network sees it at `scale`."""
     for sample in tqdm(frames, desc="text areas", leave=False, disable=None):
         image = image_array(sample["image"])
         mask = sample["text_mask"][0].numpy() >= 0.5
@@ -41,8 +41,7 @@ def count_overlaps(
 
 
 def overlap(soft: np.ndarray, mask: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
-    """(2, T): pixels in the intersection and in the union of soft >= threshold with the mask, for
-    each threshold."""
+    """Pixels in intersection and union of the mask with soft >= threshold, (2, thresholds)."""
     limits = np.asarray(thresholds, dtype=soft.dtype)
     text = np.sort(soft[mask])
     rest = np.sort(soft[~mask])
@@ -65,8 +64,7 @@ def mean_over_frames(counts: np.ndarray) -> float:
 def marked_text(
     image: np.ndarray, soft: np.ndarray, threshold: float, mask: np.ndarray | None = None
 ) -> np.ndarray:
-    """Frame, soft map and marked text side by side, uint8 (H, 3 W, 3); red: found, green: missed,
-    blue: found where there is none."""
+    """Frame, soft map and marked text side by side, uint8 (H, 3 W, 3)."""
     found = soft >= threshold
     truth = found if mask is None else mask
     marked = image // 3
