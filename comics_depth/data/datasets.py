@@ -16,9 +16,8 @@ from common.errors import UserError
 
 class Frames(Dataset):
     """Named images with their layers. image, depth, text_mask: functions from a name to a path; a
-    layer without one is an absent key. A text map counts as text from `threshold` on (None keeps it
-    soft). What a view draws depends on (seed, epoch, index, pair) alone: workers and interruptions
-    change nothing."""
+    layer without one is an absent key. A text map counts as text from `threshold` on. What a view
+    draws depends on (seed, epoch, index, pair) alone: workers and interruptions change nothing."""
 
     def __init__(
         self,
@@ -28,7 +27,7 @@ class Frames(Dataset):
         depth: Callable[[str], Path] | None = None,
         text_mask: Callable[[str], Path] | None = None,
         view: View | None = None,
-        threshold: float | None = 0.5,
+        threshold: float = 0.5,
         seed: int = 0,
     ):
         if not names:
@@ -61,8 +60,7 @@ class Frames(Dataset):
             sample["depth"] = float_tensor(read_depth(paths["depth"])[None])
         if "text_mask" in paths:
             soft = torch.from_numpy(read_image(paths["text_mask"])[None, ..., 0])
-            text = soft if self.threshold is None else (soft >= self.threshold * 255).byte() * 255
-            sample["text_mask"] = text
+            sample["text_mask"] = (soft >= self.threshold * 255).byte() * 255
         size = sample["image"].shape[1:]
         if {layer.shape[1:] for layer in sample.values()} != {size}:
             shapes = {key: tuple(layer.shape[1:]) for key, layer in sample.items()}

@@ -17,9 +17,6 @@ from common.errors import UserError
 from common.files import file_hash, read_json, write_json
 
 Predicted = tuple[str, np.ndarray, np.ndarray, np.ndarray]
-FOUND = (255, 60, 60)
-MISSED = (60, 255, 60)
-FALSE = (60, 60, 255)
 
 
 @torch.inference_mode()
@@ -68,9 +65,12 @@ def marked_text(
     found = soft >= threshold
     truth = found if mask is None else mask
     marked = image // 3
-    areas = {FOUND: found & truth, MISSED: truth & ~found, FALSE: found & ~truth}
-    for colour, area in areas.items():
-        marked[area] = (image[area] // 3 + np.array(colour) * 2 // 3).astype(np.uint8)
+    for area, colour in (
+        (found & truth, (170, 40, 40)),  # red: found
+        (truth & ~found, (40, 170, 40)),  # green: missed
+        (found & ~truth, (40, 40, 170)),  # blue: found where there is none
+    ):
+        marked[area] += np.uint8(colour)
     grey = np.repeat((soft * 255).astype(np.uint8)[..., None], 3, 2)
     return np.hstack([image, grey, marked])
 
