@@ -88,15 +88,12 @@ def orderings_hash(frames: Sequence[OrderedFrame]) -> str:
 
 def code_revision() -> str | None:
     """The commit of this checkout, with `+` where files differ from it; None outside git."""
-    here = Path(__file__).parent
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     try:
-        said = [
-            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True)
-            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
-        ]
-    except (OSError, subprocess.CalledProcessError):
+        said = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    except OSError:  # no git
         return None
-    return said[0].stdout.strip() + "+" * bool(said[1].stdout.strip())
+    return said.stdout.strip() or None
 
 
 def publish(board: Path, new: Published) -> Path:
