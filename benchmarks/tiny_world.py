@@ -2,15 +2,16 @@
 
 import faulthandler
 import importlib
+import multiprocessing
 import os
+import resource
 import signal
 import sys
 import tempfile
 import time
-import traceback
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
@@ -45,10 +46,16 @@ COMMANDS = {
     "batchnorm": f"baseline batchnorm_trick {ROOTS} {PREDICTED} --train",
     "rule": f"baseline lower_is_nearer {ROOTS} {PREDICTED}",
     "evaluate": f"evaluation all {ROOTS} --allow-missing",
+    "verify": f"evaluation verify {ROOTS} --report runs/evaluation",
     "predict": "predict page.png album.cbz -o out --model tiny.pt --image-size 32 --floats --mesh"
     " --layers 2 --html",
+    "safetensors": "predict book.pdf -o half --model tiny.safetensors --image-size 32 --whole-page",
+    "torchscript": "predict page.png -o script --model tiny.ts --image-size 32 --trust-code",
+    "stages": f"reproduce {ROOTS} --dry-run",
 }
-LIMIT = 60  # seconds of a command, after which it counts as hanging
+PROCESSOR_LIMIT = 60  # seconds of the processor that a command may take
+LIMIT = 600  # seconds on the clock, after which it counts as hanging
+FORK = multiprocessing.get_context("fork")
 BOXES = "8 0 0 48 64\n8 50 0 96 64\n"
 POINTS = "1 1 5 50\n2 1 40 30\n3 1 20 5\n3 2 30 9\n2 1 8 40\n"
 SVG = (
@@ -72,9 +79,11 @@ class Outcome(NamedTuple):
     @property
     def fault(self) -> str:
         """What no user should see; empty if the command ended well or with one line."""
-        if self.code in (0, 2) and "Traceback" not in self.said:
+        said = self.said.strip()
+        one_line = said.rpartition("\n")[2].startswith("error: ")
+        if "Traceback" not in said and (self.code == 0 or (self.code == 2 and one_line)):
             return ""
-        return f"exit code {self.code}: {self.said.strip()[-600:]}"
+        return f"exit code {self.code}: {said[-600:]}"
 
 
 class Tiny(nn.Sequential):
@@ -105,9 +114,9 @@ def draw_world(place: Path) -> None:
         picture(f"data/eBDtheque_database_v3/Pages/t{name}.png")
         write_text(place / f"data/eBDtheque_database_v3/GT/t{name}.svg", SVG.format(f"t{name}"))
         picture(f"data/coco_val2017/{name}.jpg")
-        picture(f"pictures/{name}.png")
     for suffix in ("png", "jpg", "webp", "tif", "gif", "bmp"):
-        picture(f"page.{suffix}")
+        picture(f"pictures/{suffix}.{suffix}")
+    picture("page.png")
     write_text(place / "page.txt", BOXES)
     Image.fromarray(read_image(place / "page.png")).save(place / "book.pdf")
     with zipfile.ZipFile(place / "album.cbz", "w", zipfile.ZIP_DEFLATED) as album:
@@ -128,68 +137,49 @@ def draw_world(place: Path) -> None:
 def run(place: Path, command: str, at: int = 0, after: float | None = None) -> Outcome:
     """Runs a script in a child whose folder is `place`; it is killed before its change number `at`
     to the file system, or `after` so many seconds."""
-    said, events = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
-    started = time.monotonic()
-    child = os.fork()
-    if not child:
-        os.dup2(said.fileno(), 1)
-        os.dup2(said.fileno(), 2)
-        os._exit(_in_child(place, command, at, events.fileno()))
-    deadline = started + (LIMIT if after is None else after)
-    ended, status = 0, 0
-    while not ended and time.monotonic() < deadline:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        time.sleep(0.001)
-    if not ended:
-        os.kill(child, signal.SIGKILL)
-        status = os.waitpid(child, 0)[1]
-    said.seek(0)
-    events.seek(0)
-    text = said.read().decode(errors="replace")
-    if not ended and after is None:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as events:
+        files = (said, events)
+        child = FORK.Process(target=_in_child, args=(place, command, at, *files))
+        started = time.monotonic()
+        child.start()
+        child.join(LIMIT if after is None else after)
+        hangs = after is None and child.is_alive()
+        child.kill()
+        child.join()
+        seconds = time.monotonic() - started
+        for file in files:
+            file.seek(0)
+        text, noted = (file.read().decode(errors="replace") for file in files)
+    if hangs:
         text += f"\nTraceback: still running after {LIMIT} seconds"
-    names = events.read().decode(errors="replace").splitlines()
-    reads = {os.path.join(place, name) for name in names if name}
-    code = os.waitstatus_to_exitcode(status)
-    return Outcome(code, text, names.count(""), reads, time.monotonic() - started)
+    opened = noted.splitlines()
+    reads = {os.path.join(place, name) for name in opened if name}
+    return Outcome(child.exitcode, text, opened.count(""), reads, seconds)
 
 
-def _in_child(place: Path, command: str, at: int, events: int) -> int:
+def _in_child(place: Path, command: str, at: int, said: BinaryIO, events: BinaryIO) -> None:
     """Runs a script; writes a line for each file that it opens to read, an empty one for each
-    change to the file system, and returns its exit code."""
-    done = 0
+    change to the file system."""
+    changes = 0
 
     def note(event: str, arguments: tuple) -> None:
-        nonlocal done
+        nonlocal changes
         opened = event == "open" and isinstance(arguments[2], int)
         writes = opened and arguments[2] & os.O_ACCMODE
         if writes or event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir"):
-            done += 1
-            if done == at:
+            changes += 1
+            if changes == at:
                 os.kill(os.getpid(), signal.SIGKILL)
-            os.write(events, b"\n")
+            os.write(events.fileno(), b"\n")
         elif opened and isinstance(arguments[0], str):
-            os.write(events, os.fsencode(arguments[0]) + b"\n")
+            os.write(events.fileno(), os.fsencode(arguments[0]) + b"\n")
 
+    for stream in (1, 2):
+        os.dup2(said.fileno(), stream)
+    script, *sys.argv[1:] = command.split()
+    sys.argv[0] = f"{script}.py"
+    os.chdir(place)
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_LIMIT, PROCESSOR_LIMIT + 5))
     faulthandler.dump_traceback_later(LIMIT - 5)  # where it hangs
     sys.addaudithook(note)
-    try:
-        code = execute(place, command)
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return code
-
-
-def execute(place: Path, command: str) -> int:
-    """Runs a script in this process; returns its exit code."""
-    script, *options = command.split()
-    os.chdir(place)
-    sys.argv = [f"{script}.py", *options]
-    try:
-        run_main(importlib.import_module(script).main)
-    except SystemExit as left:
-        return left.code if isinstance(left.code, int) else 1
-    return 0
+    run_main(importlib.import_module(script).main)
