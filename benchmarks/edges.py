@@ -6,6 +6,7 @@ of edges of the exact depth, and the share of these that an edge of depth lies n
 and test frames with an ordering: the share of point pairs in the right order."""
 
 import sys
+from itertools import cycle, islice
 from pathlib import Path
 
 import cv2
@@ -52,18 +53,17 @@ def main() -> None:
         return model(model.resize(image_tensor(image, model.mean.device)), resize=False)[0].numpy()
 
     edges = {way: [] for way in WAYS}
-    kinds = list(KINDS)
-    for n in range(FRAMES):
+    for n, kind in enumerate(islice(cycle(KINDS), FRAMES)):
         rng = np.random.default_rng(1000 + n)
-        frame = comics_frame(kinds[n % len(kinds)], rng, 448, 608, draw_style(rng))
+        frame = comics_frame(kind, rng, 448, 608, draw_style(rng))
         small = depth_of(frame.image)
         for way, enlarge in WAYS.items():
-            found = near_edges(enlarge(small, frame.image), frame[1])
-            edges[way] += [found] if found else []
+            if found := near_edges(enlarge(small, frame.image), frame.inverse_depth):
+                edges[way].append(found)
     for way, found in edges.items():
         slope, chance, right, there = np.mean(found, axis=0)
-        print(f"{way}: slope {slope:.3f} (by chance {chance:.3f}), ", end="")
-        print(f"edges {right:.3f}, found {there:.3f}")
+        shares = f"edges {right:.3f}, found {there:.3f}"
+        print(f"{way}: slope {slope:.3f} (by chance {chance:.3f}), {shares}")
     splits = {key: entry["split"] for key, entry in read_manifest(layout).items()}
     for split in ("validation", "test"):
         counts = {way: [] for way in WAYS}

@@ -76,7 +76,7 @@ from torch.profiler import profile
 from benchmarks.speed import cyclegan
 
 device = sys.argv[1]
-step = (cyclegan("auto", device) or cyclegan("no", device)).ours
+step = (cyclegan(device, precision="auto") or cyclegan(device)).ours
 step()
 with profile() as profiler:
     step()

@@ -40,25 +40,26 @@ def main() -> None:
     scores = {0: [score(layout, START)]}
     told(0, scores[0])
     for count in [*(count for count in COUNTS if count < len(names)), len(names)]:
-        chosen = [np.random.default_rng(seed).permutation(names) for seed in range(draws)]
-        runs = [train(layout, sorted(drawn[:count]), seed) for seed, drawn in enumerate(chosen)]
-        scores[count] = [score(layout, str(run)) for run in runs]
+        scores[count] = []
+        for seed in range(draws):
+            drawn = np.random.default_rng(seed).permutation(names)[:count]
+            scores[count].append(score(layout, str(train(layout, sorted(drawn), seed))))
         told(count, scores[count])
     draw(Path(sys.argv[3]), scores)
 
 
 def train(layout: Layout, names: list[str], seed: int) -> Path:
     """Fits the depth model to the orderings of these frames; returns the last checkpoint."""
+    start = model_fingerprint(START)
     run = Run(
         layout.run(f"learning_curve_{len(names)}_{seed}"),
-        {"frames": names, "steps": STEPS, "seed": seed, "start": model_fingerprint(START)},
+        {"frames": names, "steps": STEPS, "seed": seed, "start": start},
         {"start": SHIPPED[START]},
     )
     before = AveragedDepth(depth_model(START))
-    depth = starting_depth(layout, names, before, model_fingerprint(START), default_device())
-    orderings = {
-        name: path for name, path in frame_orderings(layout, "train").items() if name in names
-    }
+    depth = starting_depth(layout, names, before, start, default_device())
+    every = frame_orderings(layout, "train").items()
+    orderings = {name: path for name, path in every if name in names}
     data = frames_with_points(layout, orderings, depth, print_share=0.5, resolution=256, seed=seed)
     epochs = max(1, round(STEPS * BATCH / len(names)))
     options = TrainingOptions(epochs, BATCH, seed, "linear", workers=0)

@@ -19,9 +19,6 @@ from comics_depth.pages.panels import read_page
 from comics_depth.paths import SPLITS, Layout, read_names
 from models.checkpoints import PAGE_NETWORK, load_network
 
-# two annotated boxes that share more of the smaller one lie beside a slanted gutter, insets apart
-SLANTED = 0.05
-
 
 class Score(NamedTuple):
     """Of a page. panels: pairs of boxes that match, found boxes, annotated boxes; text: pixels that
@@ -33,7 +30,6 @@ class Score(NamedTuple):
     balloons: tuple[int, int] = (0, 0)
     rest: tuple[int, int] = (0, 0)
     seconds: float = 0.0
-    slanted: bool = False
 
 
 def overlap(one: Box, other: Box) -> float:
@@ -88,13 +84,9 @@ def measure(
         started = time.perf_counter()
         reading = read_page(page, network)
         seconds = time.perf_counter() - started
-        shared = [
-            overlap(a, b) / min(overlap(a, a), overlap(b, b)) for a in truth for b in truth if a < b
-        ]
         pages[name] = Score(
             panels=(matches(reading.boxes, truth), len(reading.boxes), len(truth)),
             seconds=seconds,
-            slanted=any(SLANTED < part < 0.95 for part in shared),
             **(score_text(reading.text, text, name, truth) if text else {}),
         )
     return pages
@@ -102,21 +94,19 @@ def measure(
 
 def report(name: str, pages: Sequence[Score]) -> None:
     hits, found, truth = np.sum([page.panels for page in pages], axis=0).tolist()
-    told = [
-        f"{name:<12} {len(pages)} pages, {truth} panels",
-        f"F1 {2 * hits / max(found + truth, 1):.3f}",
-        f"precision {hits / max(found, 1):.3f}",
-        f"recall {hits / max(truth, 1):.3f}",
-    ]
-    for field, words in (
-        ("text", "text IoU"),
-        ("balloons", "balloons half covered"),
-        ("rest", "of the rest covered"),
-    ):
-        part, total = np.sum([getattr(page, field) for page in pages], axis=0)
-        if total:
-            told.append(f"{words} {part / total:.3f}")
-    print(*told, f"{np.mean([page.seconds for page in pages]):.2f} s a page", sep="  ")
+    shares = {
+        "F1": (2 * hits, found + truth),
+        "precision": (hits, found),
+        "recall": (hits, truth),
+        "text IoU": np.sum([page.text for page in pages], axis=0),
+        "balloons half covered": np.sum([page.balloons for page in pages], axis=0),
+        "of the rest covered": np.sum([page.rest for page in pages], axis=0),
+    }
+    told = [f"{words} {part / total:.3f}" for words, (part, total) in shares.items() if total]
+    seconds = np.mean([page.seconds for page in pages])
+    print(
+        f"{name:<12} {len(pages)} pages, {truth} panels", *told, f"{seconds:.2f} s a page", sep="  "
+    )
 
 
 if __name__ == "__main__":
@@ -131,5 +121,3 @@ if __name__ == "__main__":
         pages = measure(layout, split, network, Path(sys.argv[2]))
         if pages:
             report(split, list(pages.values()))
-        for name in (name for name, page in pages.items() if page.slanted):
-            report(name, [pages[name]])

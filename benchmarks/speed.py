@@ -18,10 +18,9 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import cv2
 import numpy as np
@@ -84,12 +83,14 @@ def main() -> None:
     print(f"{machine}, torch {torch.__version__}, {ROUNDS[device]} rounds")
     print("| | ratio: least, median, most | ours, s | reference, s |\n|---|---|---|---|")
     results = {}
-    for group in [args.only] if args.only else DUELS:
-        for name, make in DUELS[group].items():
-            duel = make(device, args.photographs) if group == "loader" else make(device)
-            if duel:
-                results[name] = measured(duel, device)
-                told(name, results[name])
+    for name in [args.only] if args.only else DUELS:
+        duel = DUELS[name](device, args.photographs)
+        if duel is None:
+            continue
+        result = results[name] = measured(duel, device)
+        least, median, most = result["ratio"]
+        times = f"{result['ours']:.4g} | {result['reference']:.4g}"
+        print(f"| {name} | {least:.2f}, {median:.2f}, {most:.2f} | {times} |", flush=True)
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
@@ -127,16 +128,7 @@ def seconds_of(work: Callable[[], object], calls: int, device: str) -> float:
     return (clock() - start) / calls
 
 
-def told(name: str, result: dict) -> None:
-    least, median, most = result["ratio"]
-    ours, reference = result["ours"], result["reference"]
-    print(
-        f"| {name} | {least:.2f}, {median:.2f}, {most:.2f} | {ours:.4g} | {reference:.4g} |",
-        flush=True,
-    )
-
-
-def our_step(objective: Objective, batch: dict, precision: str, device: str) -> Callable:
+def our_step(objective: Objective, batch: dict, precision: str = "auto") -> Callable:
     """One step of the training loop on this batch."""
     AcceleratorState._reset_state()  # accelerate takes one precision a process
     accelerator = Accelerator(mixed_precision=resolved_precision(precision))
@@ -152,22 +144,22 @@ def our_step(objective: Objective, batch: dict, precision: str, device: str) -> 
     return step
 
 
-def cyclegan(precision: str, device: str) -> Duel | None:
+def cyclegan(device: str, _: Path | None = None, precision: str = "no") -> Duel | None:
     """64 features, 8 blocks: batch 2 of 96 pixels on a CPU, 4 of 384 pixels on CUDA."""
     if precision == "auto" and resolved_precision("auto") == "no":
-        return None
+        return None  # the same again
     count, side = (2, 96) if device == "cpu" else (4, 384)
     torch.manual_seed(0)
     natural, comics = torch.rand(2, count, 3, side, side, device=device)
     batch = {"natural": {"image": natural}, "comics": {"image": comics}}
     objective = CycleGAN({"features": 64, "blocks": 8}, 1e-3, 0.9)
-    ours = our_step(objective, batch, precision, device)
+    ours = our_step(objective, batch, precision)
     networks = [network.to(device) for network in reference_networks()]
     reference = reference_cyclegan(networks, natural, comics)
     return Duel(ours, reference, 1 if device == "cpu" else 10)
 
 
-def unet(device: str) -> Duel:
+def unet(device: str, _: Path | None) -> Duel:
     """32 features, 256 pixels: batch 2 on a CPU, 16 on CUDA."""
     count = 2 if device == "cpu" else 16
     torch.manual_seed(0)
@@ -176,16 +168,13 @@ def unet(device: str) -> Duel:
     objective = TextAreas(32, 1e-2)
     network = UNet().to(device).train()
     network.load_state_dict(objective.networks["text"].state_dict())
-    ours = our_step(objective, {"image": images, "text_mask": masks}, "auto", device)
+    ours = our_step(objective, {"image": images, "text_mask": masks})
     loss = nn.MSELoss()
-    return Duel(
-        ours,
-        reference_fit(network, 1e-2, lambda: loss(network(images), masks)),
-        2 if device == "cpu" else 20,
-    )
+    reference = reference_fit(network, 1e-2, lambda: loss(network(images), masks))
+    return Duel(ours, reference, 2 if device == "cpu" else 20)
 
 
-def depth(device: str) -> Duel:
+def depth(device: str, _: Path | None) -> Duel:
     """Fine-tuning: `default`, batch 4 of 192 pixels, on a CPU; MiDaS, 16 of 384, on CUDA."""
     count, side = (4, 192) if device == "cpu" else (16, 384)
     torch.manual_seed(0)
@@ -194,13 +183,12 @@ def depth(device: str) -> Duel:
     target = torch.rand(count, 1, side, side, device=device)
     student = copy.deepcopy(model).to(device).train()
     batch = {"natural": {"image": images, "depth": target}}
-    ours = our_step(DepthTraining(model, 1e-6, "l1"), batch, "auto", device)
+    ours = our_step(DepthTraining(model, 1e-6, "l1"), batch)
     loss = nn.L1Loss()
-    return Duel(
-        ours,
-        reference_fit(student, 1e-6, lambda: loss(student(images, resize=False), target[:, 0])),
-        2 if device == "cpu" else 5,
+    reference = reference_fit(
+        student, 1e-6, lambda: loss(student(images, resize=False), target[:, 0])
     )
+    return Duel(ours, reference, 2 if device == "cpu" else 5)
 
 
 def loader(device: str, folder: Path | None) -> Duel:
@@ -230,7 +218,7 @@ def loader(device: str, folder: Path | None) -> Duel:
     return Duel(ours, reference)
 
 
-def predict(device: str) -> Duel:
+def predict(device: str, _: Path | None) -> Duel:
     """Depth of pictures of 640 x 480 by `default` at 384 pixels, from the pixels to the floats."""
     pictures = [
         photograph(kind, np.random.default_rng(number), 480, 640)[0]
@@ -246,16 +234,14 @@ def predict(device: str) -> Duel:
     return Duel(lambda: [ours(picture) for picture in pictures], reference)
 
 
-# --only -> name in the results -> what is measured; None where the machine has nothing to show
-DUELS: dict[str, dict[str, Callable[[str], Duel | None]]] = {
-    "cyclegan": {
-        "cyclegan": lambda device: cyclegan("no", device),
-        "cyclegan_auto": lambda device: cyclegan("auto", device),
-    },
-    "unet": {"unet": unet},
-    "depth": {"depth": depth},
-    "loader": {"loader": loader},
-    "predict": {"predict": predict},
+# name in the results -> what is measured on a device, with a folder of photographs if one is given
+DUELS: dict[str, Callable[[str, Path | None], Duel | None]] = {
+    "cyclegan": cyclegan,
+    "cyclegan_auto": partial(cyclegan, precision="auto"),
+    "unet": unet,
+    "depth": depth,
+    "loader": loader,
+    "predict": predict,
 }
 
 

@@ -29,11 +29,8 @@ NEAR = 31  # pixels around text that count as next to it
 def main() -> None:
     if len(sys.argv) < 4:
         sys.exit(__doc__)
-    layout, text_free, masks = (
-        Layout(Path(sys.argv[1]), Path()),
-        Path(sys.argv[2]),
-        Path(sys.argv[3]),
-    )
+    root, text_free, masks = map(Path, sys.argv[1:4])
+    layout = Layout(root, Path())
     reader = load_network(PAGE_NETWORK, "page").to(default_device())
     frames = [entry for entry in read_manifest(layout).values() if entry["split"] != "train"]
     for name in sys.argv[4:] or ["default"]:
@@ -54,20 +51,18 @@ def main() -> None:
             lettered = page[y1:y2, x1:x2]
             for way, filled in (("filled", text), ("kept", None)):
                 difference = np.abs(depth_of_page(lettered, model, filled).depth - art)
-                differences[way].append(
-                    (difference[mask > 0].mean(), difference[near & (mask == 0)].mean())
-                )
+                places = (mask > 0, near & (mask == 0))
+                differences[way].append([difference[place].mean() for place in places])
         if not differences["filled"]:
             raise UserError(
                 f"{layout.manifest}: no validation or test frame has more than {LEAST:.0%} text"
             )
         for way, found in differences.items():
             on, beside = np.mean(found, axis=0)
-            told = (
-                f"{on:.3f} on text, {beside:.3f} next to it, in units of a frame's range"
-                f" ({len(found)} frames)"
+            print(
+                f"{name}, text {way}: {on:.3f} on text, {beside:.3f} next to it,"
+                f" in units of a frame's range ({len(found)} frames)"
             )
-            print(f"{name}, text {way}: {told}")
 
 
 if __name__ == "__main__":

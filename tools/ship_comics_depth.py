@@ -18,15 +18,13 @@ from common.errors import UserError
 from models.checkpoints import WEIGHTS, load_strictly, read_checkpoint, write_shipped
 from models.depth_model import rebuild
 
-NAME = "default-comics"
-
 
 def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     again = "the command that trains it"
     files = [finished_run(Path(folder), again) for folder in sys.argv[1:]]
-    path = WEIGHTS / f"{NAME}.safetensors"
+    path = WEIGHTS / "default-comics.safetensors"
     ship(files, path)
     print(f"wrote {path}")
 

@@ -8,6 +8,8 @@ synthetic_world/:
     --seed 1 --preset demo --data-root DATA/synthetic_world
 and for text_areas the run of `comics2textareas.py --train --select_epoch --optimize_threshold`."""
 
+from dataclasses import asdict, replace
+
 import numpy as np
 import torch
 from scipy.stats import spearmanr
@@ -36,14 +38,8 @@ EXAMPLES = """\
   python -m tools.train_depth train default --preset open --data-root DATA
   python -m tools.train_depth train text_areas --preset open --data-root DATA
   python -m tools.train_depth measure default MiDaS_small --preset open --data-root DATA"""
-RECIPE = {
-    "epochs": 20,
-    "lr": 6e-4,
-    "batch_size": 8,
-    "seed": 0,
-    "schedule": "linear",
-    "precision": "auto",
-}
+RECIPE = TrainingOptions(20, 8, seed=0, schedule="linear", precision="auto")
+LR = 6e-4
 CROP = 256  # pixels
 REPEATS = 5  # of the real photographs in an epoch, in different crops: they are few
 
@@ -80,17 +76,18 @@ def train_depth(layout: Layout, world: Layout, *, workers: int | None, restart: 
         photographs(where, "validation", depth=depth, view=central_crops(CROP))
         for where, depth in folders[-2:]
     ]
-    torch.manual_seed(RECIPE["seed"])
-    objective = DepthTraining(small_depth_model(384), RECIPE["lr"], "ssi")
+    torch.manual_seed(RECIPE.seed)
+    objective = DepthTraining(small_depth_model(384), LR, "ssi")
     pairs = PairedDomains(ConcatDataset(held_out), None)
-    run = Run(layout.run("recipe_default"), RECIPE, data_files(layout), restart)
-    options = {name: value for name, value in RECIPE.items() if name != "lr"}
+    run = Run(
+        layout.run("recipe_default"), {**asdict(RECIPE), "lr": LR}, data_files(layout), restart
+    )
     fit(
         objective,
         PairedDomains(ConcatDataset(training), None),
         run,
-        TrainingOptions(**options, workers=workers),
-        validate=depth_validation(objective, pairs, RECIPE["batch_size"], workers),
+        replace(RECIPE, workers=workers),
+        validate=depth_validation(objective, pairs, RECIPE.batch_size, workers),
         pictures=sample_grid(objective, pairs),
     )
     model = depth_model(str(run.last))
@@ -119,14 +116,12 @@ def write_text_areas(layout: Layout) -> None:
 def pairs_in_order(predicted: np.ndarray, truth: np.ndarray, exact: bool) -> float:
     """Share of 20,000 random pairs of pixels that lie in the order of `truth`, inverse depth (H,
     W); where that is exact, of those whose depths differ by more than 10 %."""
-    one, other = np.random.default_rng(0).integers(truth.size, size=(2, 20_000))
-    first = truth.ravel()[one]
-    second = truth.ravel()[other]
+    pairs = np.random.default_rng(0).integers(truth.size, size=(2, 20_000))
+    first, second = truth.ravel()[pairs]
     difference = first - second
-    predicted_difference = predicted.ravel()[one] - predicted.ravel()[other]
+    found = np.subtract(*predicted.ravel()[pairs])
     counted = np.abs(difference) > np.maximum(first, second) / 11 if exact else difference != 0
-    right = np.sign(predicted_difference) == np.sign(difference)
-    return float(right[counted].mean())
+    return float((np.sign(found) == np.sign(difference))[counted].mean())
 
 
 def measure(layout: Layout, world: Layout, name: str) -> None:

@@ -59,8 +59,8 @@ def main() -> None:
         *map(reduced, map(read_image, list_images(layout.photographs))),
         *map(reduced, map(read_image, list_images(Layout(world, Path()).no_text_checked))),
     ]
-    pages, bare = zip(*labelled_pages(layout, "train", text_free, text_masks), strict=True)
-    held_out, _ = zip(*labelled_pages(layout, "validation", text_free, text_masks), strict=True)
+    pages, bare = labelled_pages(layout, "train", text_free, text_masks)
+    held_out, _ = labelled_pages(layout, "validation", text_free, text_masks)
     font_files = [path for path in sorted(fonts.rglob("*")) if path.suffix in (".ttf", ".otf")]
     print(f"{len(pictures)} pictures, {len(pages)} pages, {len(font_files)} fonts", flush=True)
     torch.manual_seed(RECIPE["seed"])
@@ -109,10 +109,10 @@ def frames_of(layout: Layout, text_free: Path) -> list[np.ndarray]:
 
 def labelled_pages(
     layout: Layout, split: str, text_free: Path, text_masks: Path
-) -> list[tuple[LabelledPage, LabelledPage]]:
-    """(lettered, without text) pages of a split at the network's size. Where boxes overlap, beside
-    slanted gutters, the panels are unknown, insets apart."""
-    pages = []
+) -> tuple[list[LabelledPage], list[LabelledPage]]:
+    """The pages of a split at the network's size, lettered and without text. Where boxes overlap,
+    beside slanted gutters, the panels are unknown, insets apart."""
+    pages, bare = [], []
     for name in read_names(layout.dcm_pages(split), "the download (see data/README.md)"):
         image = read_image(find_image(layout.dcm_images, name))
         panels = np.zeros(image.shape[:2], np.uint8)
@@ -122,18 +122,16 @@ def labelled_pages(
             part = panels[y1:y2, x1:x2]
             slanted = 0 < (part > 0).mean() < 0.8
             part[:] = np.where((part > 0) & slanted, UNKNOWN, number)
-        text = (read_image(find_image(text_masks, name))[..., 0] > 127).astype(np.uint8)
+        text = np.uint8(read_image(find_image(text_masks, name))[..., 0] > 127)
         art = read_image(find_image(text_free, name))
         size = (WIDTH, round(image.shape[0] * WIDTH / image.shape[1]))
-        image, art = (
-            cv2.resize(picture, size, None, 0, 0, cv2.INTER_AREA) for picture in (image, art)
-        )
+        image, art = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (image, art))
         panels, text = (
-            cv2.resize(mask, size, None, 0, 0, cv2.INTER_NEAREST) for mask in (panels, text)
+            cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST) for mask in (panels, text)
         )
-        empty = np.zeros_like(text)
-        pages.append((LabelledPage(image, panels, text), LabelledPage(art, panels, empty)))
-    return pages
+        pages.append(LabelledPage(image, panels, text))
+        bare.append(LabelledPage(art, panels, np.zeros_like(text)))
+    return pages, bare
 
 
 class PageSamples(Dataset):
@@ -179,8 +177,7 @@ class PageSamples(Dataset):
         if kind == "real":
             page = page._replace(image=with_other_inks(page, rng))
         if rng.random() < 0.35:
-            printed = print_style(page.image, rng, rng.uniform(0.5, 1.2))
-            page = page._replace(image=printed)
+            page = page._replace(image=print_style(page.image, rng, rng.uniform(0.5, 1.2)))
         return lettered(page, rng, self.fonts) if kind == "lettered" else page
 
 
@@ -188,12 +185,10 @@ def with_other_inks(page: LabelledPage, rng: np.random.Generator) -> np.ndarray:
     """The image of a page, RGB uint8, with some of its text areas in other inks: light on dark, or
     on a tint."""
     image = page.image.astype(np.float32)
-    areas, where = cv2.connectedComponents((page.text == 1).astype(np.uint8))
+    areas, where = cv2.connectedComponents(np.uint8(page.text == 1))
     for area in np.flatnonzero(rng.random(areas - 1) < 0.3) + 1:
-        ink, fill = (0, 60), (90, 255)
-        if rng.random() < 0.5:
-            ink, fill = (170, 255), (0, 140)
-        ink, fill = np.float32(rng.uniform(*ink, 3)), np.float32(rng.uniform(*fill, 3))
+        ranges = ((170, 255), (0, 140)) if rng.random() < 0.5 else ((0, 60), (90, 255))
+        ink, fill = (np.float32(rng.uniform(*limits, 3)) for limits in ranges)
         inside = where == area
         share = image[inside] / 255
         image[inside] = ink * (1 - share) + fill * share
@@ -207,11 +202,11 @@ def overlaps(
     shared, joined = np.zeros((2, 2))
     for page in pages:
         found = network(image_tensor(page.image, device))[0].cpu().numpy() > 0.5
-        masks, weights = maps_of(page)
-        known = weights > 0
-        shared += (found & (masks > 0) & known).sum((1, 2))
-        joined += ((found | (masks > 0)) & known).sum((1, 2))
-    return dict(zip(("val_panels", "val_text"), (shared / joined).tolist(), strict=True))
+        masks, weights = (part > 0 for part in maps_of(page))
+        shared += (found & masks & weights).sum((1, 2))
+        joined += ((found | masks) & weights).sum((1, 2))
+    panels, text = (shared / joined).tolist()
+    return {"val_panels": panels, "val_text": text}
 
 
 def drawn_maps(
