@@ -1,6 +1,5 @@
 """Panels (frames) and text of a comics page, by one small network."""
 
-from collections import defaultdict
 from itertools import combinations
 from typing import NamedTuple
 
@@ -19,10 +18,10 @@ RIM = 4  # pixels around a panel that the network is taught to leave out, so tha
 LEAST = 0.07  # side of a panel, share of the page's width
 GUTTER = 20  # widest gutter between panels that may touch elsewhere, pixels of half the map
 PARTED = 0.2  # mean of the map where two areas meet below which they are two panels
-TEXT = 0.5  # least probability of text
 SLANTED = 0.42  # of the smaller box: more is not shared by panels beside a slanted gutter
 HELD = 0.95  # of a box that lies in another: an inset, or a piece of it
 INSET = 0.05  # of its panel: what is smaller is no inset
+TEXT = 0.5  # least probability of text
 WHOLE = 0.9  # share of a page from which a single panel is all of it
 LONE = 0.72  # the same if no straight line crosses the page
 WINDOW = 1536  # rows that the network sees at once
@@ -46,7 +45,7 @@ def read_page(image: np.ndarray, network: nn.Module, right_to_left: bool = False
     inside, text = maps
     size = (image.shape[1], image.shape[0])
     boxes = in_reading_order(panels_of(maps, size), right_to_left)
-    largest = max((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in boxes)
+    largest = max(map(_area, boxes))
     # a photograph or one frame, in which the network sees insets that are none
     if largest >= LONE * size[0] * size[1] and is_one_picture(image):
         boxes = [(0, 0, *size)]
@@ -83,123 +82,86 @@ def page_maps(image: np.ndarray, network: nn.Module) -> np.ndarray:
 def panels_of(maps: np.ndarray, size: tuple[int, int]) -> list[Box]:
     """Boxes of the panels on a page of `size` (width, height), from its maps (2, h, w)."""
     inside = maps[0]
-    least = LEAST * min(inside.shape[1], inside.shape[0] / 1.4)
-    scale = np.array(size) / inside.shape[::-1]
+    seen = np.array(inside.shape[::-1])
+    least = LEAST * min(seen[0], seen[1] / 1.4)
+    half = [cv2.resize(part, (seen + 1) // 2, interpolation=cv2.INTER_AREA) for part in maps]
+    areas = _joined_areas(_areas(half[0], least / 2), *half).astype(np.uint16)
+    areas = cv2.resize(areas, seen, interpolation=cv2.INTER_NEAREST) * (inside > 0.5)
+    # without thin outgrowths: each area opened; what the page cuts off goes on past its edge
+    spare = 9
+    areas = np.pad(areas, spare, "edge")
+    core = cv2.erode(areas, _disc(5)) == cv2.dilate(areas, _disc(5))
+    areas = cv2.dilate(areas * core, _disc(5))
     boxes = []
-    for edges in _areas(maps, least):
-        start, end = edges[:2], edges[2:]
-        start = np.where(start <= 1, 0, (start - RIM) * scale)
-        end = np.where(end >= np.array(inside.shape[::-1]) - 1, size, (end + RIM) * scale)
-        x1, y1 = np.maximum(np.round(start), 0).astype(int).tolist()
-        x2, y2 = np.minimum(np.round(end), size).astype(int).tolist()
-        boxes.append((x1, y1, x2, y2))
+    for number in np.unique(areas[areas > 0]):
+        own = (areas == number).astype(np.uint8)
+        for x, y, width, height, _ in cv2.connectedComponentsWithStats(own)[2][1:]:
+            if min(width, height) < least:
+                continue
+            corners = np.array([[x, y], [x + width, y + height]]) - spare
+            start, end = np.clip(corners, 0, seen)
+            start = np.where(start <= 1, 0, np.maximum(start - RIM, 0) / seen)
+            end = np.where(end >= seen - 1, 1, np.minimum(end + RIM, seen) / seen)
+            boxes.append(tuple(np.round(np.r_[start, end] * (*size, *size)).astype(int).tolist()))
     boxes = joined_pieces(boxes)
-    page = (0, 0, *size)
-    if len(boxes) == 1:
-        x1, y1, x2, y2 = boxes[0]
-        if (x2 - x1) * (y2 - y1) >= WHOLE * size[0] * size[1]:
-            return [page]
-    return boxes or [page]
+    if not boxes or (len(boxes) == 1 and _area(boxes[0]) >= WHOLE * size[0] * size[1]):
+        return [(0, 0, *size)]
+    return boxes
 
 
 def joined_pieces(boxes: list[Box]) -> list[Box]:
     """The boxes without pieces of panels: two that overlap by more than SLANTED of the smaller one
-    and fill a rectangle in which no other lies are one, unless the smaller one is an inset."""
+    are one, unless that is an inset."""
     for one, other in combinations(boxes, 2):
-        small, large = sorted((one, other), key=_area)
-        shared = _shared(small, large) / _area(small)
-        inset = shared > HELD and _area(small) > INSET * _area(large)
-        x1, y1 = np.minimum(one[:2], other[:2]).tolist()
-        x2, y2 = np.maximum(one[2:], other[2:]).tolist()
-        whole = (x1, y1, x2, y2)
-        filled = _area(small) * (1 - shared) + _area(large) > 0.8 * _area(whole)
-        rest = [box for box in boxes if box not in (one, other)]
-        alone = all(
-            _shared(whole, box) <= max(_shared(one, box), _shared(other, box)) + 0.02 * _area(box)
-            for box in rest
-        )
-        if shared > SLANTED and not inset and filled and alone:
-            return joined_pieces([*rest, whole])
+        common = (*np.maximum(one[:2], other[:2]), *np.minimum(one[2:], other[2:]))
+        small, large = sorted(map(_area, (one, other)))
+        inset = _area(common) > HELD * small and small > INSET * large
+        if _area(common) > SLANTED * small and not inset:
+            rest = [box for box in boxes if box not in (one, other)]
+            corners = np.minimum(one[:2], other[:2]), np.maximum(one[2:], other[2:])
+            return joined_pieces([*rest, tuple(np.concatenate(corners).tolist())])
     return boxes
 
 
 def _area(box: Box) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])
+    return max(box[2] - box[0], 0) * max(box[3] - box[1], 0)
 
 
-def _shared(one: Box, other: Box) -> int:
-    """Pixels that two boxes have in common."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return max(width, 0) * max(height, 0)
-
-
-def _areas(maps: np.ndarray, least: float) -> list[np.ndarray]:
-    """Boxes (4,) of the panels in the maps (2, h, w), sides at least `least` pixels, without thin
-    outgrowths."""
-    inside = maps[0]
-    size = [(side + 1) // 2 for side in inside.shape[::-1]]
-    half, text = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in maps)
-    labels = _merged(_watershed(half, least / 2), half, text).astype(np.int32)
-    labels = cv2.resize(labels, inside.shape[::-1], None, 0, 0, cv2.INTER_NEAREST)
-    spare = 9
-    labels = np.pad(np.where(inside > 0.5, labels, 0), spare, "edge")
-    boxes = []
-    for number in np.unique(labels[labels > 0]).tolist():
-        x, y, width, height = cv2.boundingRect((labels == number).astype(np.uint8))
-        left, top = max(x - spare, 0), max(y - spare, 0)
-        part = labels[top : y + height + spare, left : x + width + spare] == number
-        part = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_OPEN, _disc(5))
-        for x, y, width, height, _ in cv2.connectedComponentsWithStats(part)[2][1:].tolist():
-            if min(width, height) >= least:
-                corner = np.array([left + x - spare, top + y - spare])
-                box = np.r_[corner, corner + (width, height)]
-                boxes.append(np.clip(box, 0, np.tile(inside.shape[::-1], 2)))
-    return boxes
-
-
-def _watershed(inside: np.ndarray, least: float) -> np.ndarray:
+def _areas(inside: np.ndarray, least: float) -> np.ndarray:
     """Numbers (h, w) of areas that meet where panels may: flooded from the places that are farthest
     from gutters (Beucher & Lantuejoul 1979); 0 outside."""
     solid = cv2.morphologyEx((inside > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, _disc(1))
     if solid.all():
-        return solid.astype(np.int32)
+        return solid
     depth = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     peaks = (depth >= cv2.dilate(depth, _disc(int(least / 2)))) & (depth > least / 4)
     _, markers = cv2.connectedComponents(peaks.astype(np.uint8))
     return watershed(-depth, markers, mask=cv2.dilate(solid, _disc(GUTTER // 2)) > 0)
 
 
-def _merged(labels: np.ndarray, inside: np.ndarray, text: np.ndarray) -> np.ndarray:
+def _joined_areas(areas: np.ndarray, inside: np.ndarray, text: np.ndarray) -> np.ndarray:
     """The same with areas joined that no gutter parts: on most of the line where they meet the map
     says inside; under a balloon it cannot know. The clearest go first."""
     thin = cv2.erode(inside, np.ones((3, 3), np.uint8))
     known = np.maximum(1 - text, 0.05)
-    borders: dict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
-    for one, other, value, weight in (
-        (labels[1:], labels[:-1], thin[1:], known[1:]),
-        (labels[:, 1:], labels[:, :-1], thin[:, 1:], known[:, 1:]),
-    ):
+    # of each pair of areas: the sum of the map along their line, and the line's length
+    sums = np.zeros((2, areas.max() + 1, areas.max() + 1))
+    for turn in (np.asarray, np.transpose):
+        one, other, weight = turn(areas)[1:], turn(areas)[:-1], turn(known)[1:]
         meets = (one != other) & (one > 0) & (other > 0)
-        pairs = np.sort(np.stack([one[meets], other[meets]]), axis=0)
-        found, which = np.unique(pairs, axis=1, return_inverse=True)
-        for n, pair in enumerate(found.T.tolist()):
-            here = weight[meets][which == n]
-            borders[tuple(pair)] += (here @ value[meets][which == n], here.sum())
-    owner = np.arange(labels.max() + 1)
-    while borders:
-        (kept, gone), (total, length) = max(
-            borders.items(), key=lambda item: item[1][0] / item[1][1]
-        )
-        if total / length < PARTED:
-            break
-        owner[owner == gone] = kept
-        old, borders = borders, defaultdict(lambda: np.zeros(2))
-        for pair, value in old.items():
-            a, b = sorted(kept if number == gone else number for number in pair)
-            if a != b:
-                borders[a, b] += value
-    return owner[labels]
+        values = weight * turn(thin)[1:], weight
+        for part, value in zip(sums, values, strict=True):
+            np.add.at(part, (one[meets], other[meets]), value[meets])
+            np.add.at(part, (other[meets], one[meets]), value[meets])
+    while True:
+        means = sums[0] / np.maximum(sums[1], 1e-6)
+        kept, gone = np.unravel_index(means.argmax(), means.shape)
+        if means[kept, gone] < PARTED:
+            return areas
+        areas = np.where(areas == gone, kept, areas)
+        sums[:, kept] += sums[:, gone]
+        sums[:, :, kept] += sums[:, :, gone]
+        sums[:, gone] = sums[:, :, gone] = sums[:, kept, kept] = 0
 
 
 def _disc(radius: int) -> np.ndarray:
@@ -215,12 +177,8 @@ def in_reading_order(boxes: list[Box], right_to_left: bool = False) -> list[Box]
         return [(-x2, y1, -x1, y2) for x1, y1, x2, y2 in mirrored]
     ordered, left = [], sorted(boxes, key=lambda box: (box[1], box[0]))
     while left:
-        free = [
-            box
-            for box in left
-            if not any(_precedes(other, box) for other in left if other is not box)
-        ]
-        ordered.append((free or left)[0])
+        free = (box for box in left if not any(_precedes(o, box) for o in left if o is not box))
+        ordered.append(next(free, left[0]))
         left.remove(ordered[-1])
     return ordered
 
