@@ -6,6 +6,7 @@ if __name__ == "__main__":
 
 import argparse
 import contextlib
+import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,15 +29,26 @@ from models.checkpoints import SHIPPED
 
 DEFAULT_MODEL = "default-comics"
 RUNS = Path("models/trained")
-# options that go as they are to PredictionOptions, and to Exports
+# options that go as they are to PredictionOptions
 PREDICTION = (
     *("output", "depth_weights", "image_size", "averaged", "batch_size", "whole_page"),
     *("right_to_left", "floats"),
 )
-EXPORTS = (
-    *("depth8", "mesh", "layers", "parallax", "size", "strength", "path", "format"),
-    "text_masks",
-)
+FLAGS = {
+    "averaged": "mean over three sizes and mirror images: better, but slower",
+    "whole-page": "do not look for frames: each image is one",
+    "right-to-left": "frames are numbered as manga is read",
+    "floats": "write exact floats (.npy) as well",
+    "depth8": "write depth in 8 bit as well (PNG), 255 nearest",
+    "crops": "write each frame as an image",
+    "text-masks": "write the text areas of each frame (PNG)",
+    "mesh": "write each frame as a mesh with texture (GLB) and as a point cloud (PLY)",
+    "parallax": "write a moving picture of each frame",
+    "html": "write pages for the browser whose frames move with the mouse; takes --crops along",
+    "check": "then mend the boxes in the browser; after Ctrl-C changed pages are made anew",
+    "restart": "predict again what is done",
+    "dry-run": "say what would be read and written, and do nothing",
+}
 EPILOG = """\
 In OUTPUT/<page>/ (a page of an archive: OUTPUT/<archive>/<page>/):
   page.png, frame_<k>.png   inverse depth, 16 bit, larger is nearer; its text chunk
@@ -77,8 +89,8 @@ def main() -> None:
     if args.trust_code:
         trust_code()
     check_models([args.model], args.licence_policy)
-    exports = values(args, *EXPORTS)
-    exports["crops"] = args.crops or args.html
+    exports = values(args, *(field.name for field in dataclasses.fields(Exports)))
+    exports["crops"] |= args.html
     options = PredictionOptions(
         **values(args, *PREDICTION),
         model=args.model if args.model in SHIPPED else checkpoint_of(args.model, RUNS),
@@ -184,18 +196,11 @@ def command_line() -> argparse.ArgumentParser:
         help="long side of what the model sees, pixels (default: the model's own)",
     )
     add(
-        "--averaged",
-        action="store_true",
-        help="mean over three sizes and mirror images: better, but slower",
-    )
-    add(
         "--batch-size",
         type=int,
         default=8,
         help="most frames of one page and shape at a time (default 8)",
     )
-    add("--whole-page", action="store_true", help="do not look for frames: each image is one")
-    add("--right-to-left", action="store_true", help="frames are numbered as manga is read")
     add(
         "--text",
         choices=("aware", "keep"),
@@ -205,15 +210,6 @@ def command_line() -> argparse.ArgumentParser:
             "sees it and takes its depth from around it; keep: left as it is"
         ),
     )
-    add("--floats", action="store_true", help="write exact floats (.npy) as well")
-    add("--depth8", action="store_true", help="write depth in 8 bit as well (PNG), 255 nearest")
-    add("--crops", action="store_true", help="write each frame as an image")
-    add("--text-masks", action="store_true", help="write the text areas of each frame (PNG)")
-    add(
-        "--mesh",
-        action="store_true",
-        help="write each frame as a mesh with texture (GLB) and as a point cloud (PLY)",
-    )
     add(
         "--layers",
         type=int,
@@ -221,8 +217,7 @@ def command_line() -> argparse.ArgumentParser:
         metavar="N",
         help="write each frame cut into N pictures from near to far (PNG with alpha)",
     )
-    add("--parallax", action="store_true", help="write a moving picture of each frame")
-    add("--path", choices=PATHS, default="circle", help="of its camera (default circle)")
+    add("--path", choices=PATHS, default="circle", help="of --parallax (default circle)")
     add("--size", type=int, default=480, help="its long side, pixels (default 480)")
     add("--strength", type=float, default=1.0, help="of its movement, up to 3 (default 1)")
     add(
@@ -231,20 +226,10 @@ def command_line() -> argparse.ArgumentParser:
         default="webp",
         help="of it (default webp); mp4: imageio-ffmpeg",
     )
-    add(
-        "--html",
-        action="store_true",
-        help="write pages for the browser whose frames move with the mouse; takes --crops along",
-    )
-    add(
-        "--check",
-        action="store_true",
-        help="then mend the boxes in the browser; after Ctrl-C changed pages are made anew",
-    )
-    add("--host", default="127.0.0.1", help="address of its web page (default 127.0.0.1)")
-    add("--port", type=int, default=8000, help="port of its web page (default 8000)")
-    add("--restart", action="store_true", help="predict again what is done")
-    add("--dry-run", action="store_true", help="say what would be read and written, and do nothing")
+    add("--host", default="127.0.0.1", help="address of the page of --check (default 127.0.0.1)")
+    add("--port", type=int, default=8000, help="its port (default 8000)")
+    for name, text in FLAGS.items():
+        add(f"--{name}", action="store_true", help=text)
     return parser
 
 

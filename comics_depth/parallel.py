@@ -34,41 +34,19 @@ def parallel_map(
         raise UserError(f"{message}; run it again with fewer --workers") from None
 
 
-def read_ahead(
-    read: Callable[[Any], Any], items: Iterable[Any], ahead: int = 2
+def in_a_thread(
+    work: Callable[[Any], Any], items: Iterable[Any], ahead: int = 2
 ) -> Iterator[tuple[Any, Future]]:
-    """(item, future of read(item)) of every item, in order, read in a thread up to `ahead` items
-    before they are asked for."""
+    """(item, future of work(item)) of every item, in order, done in a thread up to `ahead` items
+    before they are asked for: files are read before their turn, or written while the next item is
+    computed."""
     with ThreadPoolExecutor(1) as pool:
         waiting = deque()
         for item in items:
-            waiting.append((item, pool.submit(read, item)))
+            waiting.append((item, pool.submit(work, item)))
             if len(waiting) > ahead:
                 yield waiting.popleft()
         yield from waiting
-
-
-class WriteBehind:
-    """Calls functions in a thread, in order, while the caller goes on, at most `behind` calls; the
-    first error of theirs comes up with a later call or at the end of the with-block."""
-
-    def __init__(self, behind: int = 2):
-        self.behind = behind
-        self.pool = ThreadPoolExecutor(1)
-        self.waiting: deque[Future] = deque()
-
-    def __call__(self, function: Callable, *args: Any, **options: Any) -> None:
-        self.waiting.append(self.pool.submit(function, *args, **options))
-        if len(self.waiting) > self.behind:
-            self.waiting.popleft().result()
-
-    def __enter__(self) -> "WriteBehind":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        self.pool.shutdown()
-        while self.waiting and kind is None:
-            self.waiting.popleft().result()
 
 
 def end_with_parent() -> None:

@@ -1,6 +1,7 @@
 """The teacher's inverse depth of every photograph, and whose it is."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -12,7 +13,7 @@ from comics_depth.data import splits
 from comics_depth.data.depth_files import write_depth
 from comics_depth.evaluation.predicting import as_predictor
 from comics_depth.images import read_image
-from comics_depth.parallel import WriteBehind, read_ahead
+from comics_depth.parallel import in_a_thread
 from comics_depth.paths import Layout
 from comics_depth.training.devices import default_device
 from common.errors import UserError
@@ -58,18 +59,23 @@ def write_pseudo_depth(
     if restart:
         shutil.rmtree(layout.photograph_depth, ignore_errors=True)
     write_json(layout.photograph_teacher, made_by)
-    reading = read_ahead(lambda name: read_image(images[name]), missing)
-    with WriteBehind() as writing:
-        for name, image in tqdm(reading, desc="photographs", total=len(missing), disable=None):
+    reading = in_a_thread(lambda name: read_image(images[name]), missing)
+    bar = tqdm(reading, desc="photographs", total=len(missing), disable=None)
+
+    def predicted() -> Iterator[tuple[Path, np.ndarray]]:
+        for name, image in bar:
             try:
-                inverse_depth = predict(image.result())
+                depth = predict(image.result())
             except UserError as error:
                 skipped.append(str(error))
                 del sizes[name]
                 continue
-            if not np.isfinite(inverse_depth).all():
+            if not np.isfinite(depth).all():
                 raise UserError(f"{images[name]}: {teacher.name} gave infinite depth; use another")
-            writing(write_depth, layout.photograph_depth_map(name), inverse_depth)
+            yield layout.photograph_depth_map(name), depth
+
+    for _, written in in_a_thread(lambda item: write_depth(*item), predicted()):
+        written.result()
     if rank_and_count()[1] > 1:
         print(f"coco17_depth: {len(sizes)} of {len(images)} photographs were for this process")
         if not is_last_in(layout.data_root):

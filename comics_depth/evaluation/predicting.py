@@ -1,6 +1,7 @@
 """Prediction sets: depth of every frame by one network, never mixed with that of another."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from comics_depth.data.depth_files import preview, write_depth
 from comics_depth.data.prepared import frame_names
 from comics_depth.data.tensors import image_tensor
 from comics_depth.images import read_image, write_image
-from comics_depth.parallel import WriteBehind, read_ahead
+from comics_depth.parallel import in_a_thread
 from comics_depth.paths import Layout
 from comics_depth.training.devices import memory_format
 from common.errors import UserError
@@ -53,20 +54,19 @@ def predict_frames(
     if not missing:
         print(f"{folder}: {len(names)} predictions are there already; nothing to do")
         return
-    reading = read_ahead(lambda name: read_image(layout.frame(name)), missing)
+    reading = in_a_thread(lambda name: read_image(layout.frame(name)), missing)
     title = f"depth of frames, {run_name}"
-    with WriteBehind() as writing:
-        for name, image in tqdm(reading, desc=title, total=len(missing), disable=None):
-            depth = predictor(image.result())
-            if not np.isfinite(depth).all():
-                raise UserError(
-                    f"{run_name}: the depth of {name} is not finite; train or give another model"
-                )
-            writing(write_prediction, folder, name, depth, floats)
+    bar = tqdm(reading, desc=title, total=len(missing), disable=None)
+    depths = ((name, predictor(image.result())) for name, image in bar)
+    for _, written in in_a_thread(partial(write_prediction, folder, floats), depths):
+        written.result()
     print(f"{folder}: {len(missing)} predictions written, {len(names) - len(missing)} were there")
 
 
-def write_prediction(folder: Path, name: str, depth: np.ndarray, floats: bool) -> None:
+def write_prediction(folder: Path, floats: bool, predicted: tuple[str, np.ndarray]) -> None:
+    name, depth = predicted
+    if not np.isfinite(depth).all():
+        raise UserError(f"{folder}: depth of {name} is not finite; train or give another model")
     write_depth(folder / f"{name}.png", depth, floats)
     write_image(folder / "previews" / f"{name}.jpg", preview(depth), quality=85)
 

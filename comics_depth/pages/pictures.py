@@ -55,20 +55,21 @@ def contact_sheet(
 ) -> np.ndarray:
     """RGB pictures in rows, each below its name, together `height` or less high, and at most
     `width` wide."""
-    rows: list[list[np.ndarray]] = [[]]
+    placed = []
+    x = y = 0
     for name, picture in pictures.items():
         small = shrunk(picture, min((height - BAND) / picture.shape[0], width / picture.shape[1]))
         small = _under_name(small, name)
-        if rows[-1] and sum(p.shape[1] + 8 for p in rows[-1]) + small.shape[1] > width:
-            rows.append([])
-        rows[-1].append(small)
-    sheet = np.full((len(rows) * (height + 8), width, 3), 64, np.uint8)
-    for n, row in enumerate(rows):
-        x = 0
-        for small in row:
-            sheet[n * (height + 8) :][: small.shape[0], x : x + small.shape[1]] = small
-            x += small.shape[1] + 8
-    return sheet[:, : max(sum(p.shape[1] + 8 for p in row) for row in rows)]
+        if x and x + small.shape[1] > width:
+            x = 0
+            y += height + 8
+        placed.append((x, y, small))
+        x += small.shape[1] + 8
+    right = max(x + small.shape[1] + 8 for x, _, small in placed)
+    sheet = np.full((y + height + 8, min(right, width), 3), 64, np.uint8)
+    for x, y, small in placed:
+        sheet[y : y + small.shape[0], x : x + small.shape[1]] = small
+    return sheet
 
 
 def _under_name(picture: np.ndarray, name: str) -> np.ndarray:

@@ -2,11 +2,10 @@
 
 import hashlib
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,12 +16,12 @@ from comics_depth.data.annotations import FRAME_CLASS, Box, read_boxes
 from comics_depth.data.depth_files import write_depth
 from comics_depth.images import image_count, read_image, write_image
 from comics_depth.pages.confidence import UNSURE, confidence, is_one_picture
-from comics_depth.pages.depth import FrameDepth, PageDepth, depth_of_page
+from comics_depth.pages.depth import PageDepth, depth_of_page
 from comics_depth.pages.exports import Exports, write_depth8, write_exports
 from comics_depth.pages.panels import PageReading, read_page
 from comics_depth.pages.pictures import beside_depth, marked
 from comics_depth.pages.sources import RECORD, ImageBytes, PageInput, boxes_file, read_record
-from comics_depth.parallel import read_ahead
+from comics_depth.parallel import in_a_thread
 from comics_depth.training.devices import default_device, memory_format
 from common.errors import UserError
 from common.files import write_json, write_text
@@ -72,17 +71,6 @@ class PredictionOptions:
         }
 
 
-class Found(NamedTuple):
-    """How many pages were predicted, and what was found on them."""
-
-    pages: int = 0
-    frames: int = 0
-    text_areas: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.pages} pages, {self.frames} frames, {self.text_areas} text areas"
-
-
 def read_contents(page: PageInput) -> tuple[bytes, dict]:
     """The image file, and what tells it and its annotation from others. Raises UserError if they
     cannot be read."""
@@ -111,8 +99,8 @@ def is_done(page: PageInput, options: PredictionOptions) -> bool:
     return all(file.exists() for file in files) and record == wanted | own
 
 
-def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[Found, list[str]]:
-    """Writes the results of every page; returns what was found, and what went wrong."""
+def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[str, list[str]]:
+    """Writes the results of every page; returns what was found in words, and what went wrong."""
     device = default_device()
     model = depth_model(options.model, options.depth_weights, options.image_size)
     model = model.to(device, memory_format=memory_format(model, device)).eval()
@@ -124,12 +112,11 @@ def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[F
     reader = reader.to(device, memory_format=memory_format(reader, device))
     inputs = " and ".join(map(str, sizes))
     print(f"on {device} ({torch.get_num_threads()} threads); frames are seen {inputs} pixels long")
-    found = Found()
     problems = []
-    writing: list[tuple[PageInput, Found, Future]] = []
-    reading = read_ahead(open_page, pages)
+    reading = in_a_thread(open_page, pages)
     bar = tqdm(reading, desc="depth of pages", unit="page", total=len(pages), disable=None)
-    with ThreadPoolExecutor(1) as pool:
+
+    def computed() -> Iterator[tuple]:
         for page, opened in bar:
             try:
                 image, source, notes = opened.result()
@@ -151,21 +138,18 @@ def predict_pages(pages: list[PageInput], options: PredictionOptions) -> tuple[F
                 continue
             for note in notes:
                 tqdm.write(note, file=sys.stderr)
-            results = (page, source, image, numbered, sure, depth, options)
-            areas = sum(map(count_text_areas, depth.frames))
-            counted = Found(1, len(boxes), areas)
-            writing.append((page, counted, pool.submit(write_results, *results)))
-            wait([done for *_, done in writing[-3:-2]])  # two pages are in memory
-    for page, counted, done in writing:
+            yield page, source, image, numbered, sure, depth, options
+
+    counts = [(0, 0, 0)]
+    # one page ahead, as all of a page is kept until it is written
+    for (page, *_), done in in_a_thread(lambda results: write_results(*results), computed(), 1):
         try:
-            done.result()
+            counts.append((1, *done.result()))
         except UserError as error:
             problems.append(str(error))
         except OSError as error:  # of one page's folder; the others may do
             problems.append(f"{page.source}: {error}")
-        else:
-            found = Found(*map(sum, zip(found, counted, strict=True)))
-    return found, problems
+    return "{} pages, {} frames, {} text areas".format(*np.sum(counts, axis=0)), problems
 
 
 def open_page(page: PageInput) -> tuple[np.ndarray, dict, list[str]]:
@@ -175,36 +159,6 @@ def open_page(page: PageInput) -> tuple[np.ndarray, dict, list[str]]:
     count = image_count(ImageBytes(content, page.source))
     several = f"left out: {page.source}: all but the first of {count} images"
     return image, source, [several] if count > 1 else []
-
-
-def write_results(
-    page: PageInput,
-    source: dict,
-    image: np.ndarray,
-    numbered: list[tuple[int, Box]],
-    sure: list[float],
-    depth: PageDepth,
-    options: PredictionOptions,
-) -> None:
-    """Writes all that there is of a page, the record that it is done, and boxes to mend."""
-    folder = options.output / page.name
-    boxes = boxes_file(options.output, page.name)
-    mended = page.boxes == boxes
-    if not mended:
-        boxes.unlink(missing_ok=True)
-    write_page(folder, image, numbered, depth, options)
-    write_page_json(folder, numbered, sure, options)
-    written = {"boxes": None if mended else boxes_text(numbered)}
-    written["written"] = sorted(path.name for path in folder.iterdir() if path.is_file())
-    write_json(folder / RECORD, options.fingerprint | source | written)
-    if not mended:  # after the record: boxes that it does not hold are a person's
-        write_text(boxes, written["boxes"])
-
-
-def count_text_areas(frame: FrameDepth) -> int:
-    """Connected areas of text that are more than specks."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(frame.text.astype(np.uint8))
-    return int((stats[1:, cv2.CC_STAT_AREA] > SPECK * frame.text.size).sum())
 
 
 def frames_of_page(
@@ -246,50 +200,53 @@ def doubts(
     return []
 
 
-def boxes_text(numbered: list[tuple[int, Box]]) -> str:
-    """The boxes of a page as a file for a person to mend."""
-    return "".join(f"{FRAME_CLASS} {' '.join(map(str, box))}\n" for _, box in numbered)
-
-
-def write_page_json(
-    folder: Path,
-    numbered: list[tuple[int, Box]],
-    sure: list[float],
-    options: PredictionOptions,
-) -> None:
-    """Writes page.json, what a page consists of."""
-    frames = [
-        {"box": box, "confidence": round(value, 2), "depth": f"frame_{k}.png"}
-        for (k, box), value in zip(numbered, sure, strict=True)
-    ]
-    model = options.fingerprint["model"]
-    page = {"frames": frames, "text_mask": "text.png", "model": model, "version": 1}
-    write_json(folder / "page.json", page)
-
-
-def write_page(
-    folder: Path,
+def write_results(
+    page: PageInput,
+    source: dict,
     image: np.ndarray,
     numbered: list[tuple[int, Box]],
+    sure: list[float],
     depth: PageDepth,
     options: PredictionOptions,
-) -> None:
-    """Writes the depth of a page and of its frames, and what else `options` ask for."""
+) -> tuple[int, int]:
+    """Writes all that there is of a page, the record that it is done, and boxes to mend; returns
+    how many frames and areas of text it has."""
+    folder = options.output / page.name
+    boxes = boxes_file(options.output, page.name)
+    mended = page.boxes == boxes
+    if not mended:
+        boxes.unlink(missing_ok=True)
     # of other options: there may have been more frames
     stale = [folder / RECORD, folder / "page_depth8.png"]
     for old in [*stale, *filter(Path.is_file, folder.glob("frame_*.*"))]:
         old.unlink(missing_ok=True)
     text = np.zeros(depth.depth.shape, bool)
+    areas = 0
     for (x1, y1, x2, y2), _, text_of_frame in depth.frames:
         text[y1:y2, x1:x2] |= text_of_frame
+        stats = cv2.connectedComponentsWithStats(text_of_frame.astype(np.uint8))[2][1:]
+        areas += int((stats[:, cv2.CC_STAT_AREA] > SPECK * text_of_frame.size).sum())
     write_image(folder / "text.png", text.astype(np.uint8) * 255)
     write_depth(folder / "page.png", depth.depth, options.floats)
     if options.exports.depth8:
         write_depth8(folder / "page_depth8.png", depth.depth)
-    page = beside_depth(marked(image, numbered, text), depth.depth)
-    write_image(folder / "preview.jpg", page, quality=85)
-    for (k, (x1, y1, x2, y2)), frame in zip(numbered, depth.frames, strict=True):
+    beside = beside_depth(marked(image, numbered, text), depth.depth)
+    write_image(folder / "preview.jpg", beside, quality=85)
+    frames = []
+    for (k, box), value, frame in zip(numbered, sure, depth.frames, strict=True):
+        x1, y1, x2, y2 = box
         crop = image[y1:y2, x1:x2]
         write_depth(folder / f"frame_{k}.png", frame.depth, options.floats)
         write_image(folder / f"frame_{k}_preview.jpg", beside_depth(crop, frame.depth), quality=85)
         write_exports(folder / f"frame_{k}", crop, frame, options.exports)
+        frames.append({"box": box, "confidence": round(value, 2), "depth": f"frame_{k}.png"})
+    model = options.fingerprint["model"]
+    about = {"frames": frames, "text_mask": "text.png", "model": model, "version": 1}
+    write_json(folder / "page.json", about)
+    lines = "".join(f"{FRAME_CLASS} {' '.join(map(str, box))}\n" for _, box in numbered)
+    written = {"boxes": None if mended else lines}
+    written["written"] = sorted(path.name for path in folder.iterdir() if path.is_file())
+    write_json(folder / RECORD, options.fingerprint | source | written)
+    if not mended:  # after the record: boxes that it does not hold are a person's
+        write_text(boxes, lines)
+    return len(frames), areas

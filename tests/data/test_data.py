@@ -42,7 +42,7 @@ from comics_depth.images import (
     write_image,
 )
 from comics_depth.pages.motion import write_animation
-from comics_depth.parallel import WriteBehind, parallel_map, read_ahead
+from comics_depth.parallel import in_a_thread, parallel_map
 from comics_depth.paths import FrameEntry, Layout, listed_frames
 from common.errors import UserError
 from common.files import PARTIAL, file_hash, lines_of, lock, read_json, write_json, write_text
@@ -635,7 +635,7 @@ def test_parallel_map_keeps_the_order():
     )
 
 
-def test_what_is_read_ahead_comes_in_order_and_fails_at_its_turn():
+def test_what_a_thread_does_comes_in_order_and_fails_at_its_turn():
     begun = []
 
     def read(number):
@@ -645,27 +645,11 @@ def test_what_is_read_ahead_comes_in_order_and_fails_at_its_turn():
         return number * 10
 
     found = []
-    for number, value in read_ahead(read, range(6), ahead=2):
+    for number, value in in_a_thread(read, range(6), ahead=2):
         found.append((number, value.exception() or value.result()))
         assert len(begun) <= number + 3
     assert [number for number, _ in found] == begun == list(range(6))
     assert isinstance(found.pop(2)[1], UserError) and found[2] == (3, 30)
-
-
-def test_what_is_written_behind_is_there_at_the_end_and_its_errors_come_up():
-    written = []
-    with WriteBehind() as writing:
-        for number in range(5):
-            writing(written.append, number)
-    assert written == list(range(5))
-    for count in (1, 8):  # the error comes up at the end, or before
-        with pytest.raises(UserError, match="full"), WriteBehind() as writing:
-            for _ in range(count):
-                writing(failing, "full")
-
-
-def failing(text):
-    raise UserError(text)
 
 
 INTERRUPTED = "interrupted; run the same"
