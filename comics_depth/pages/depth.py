@@ -95,12 +95,9 @@ def text_map(network: nn.Module, image: np.ndarray, scale: float) -> np.ndarray:
     at `scale`."""
     images = image_tensor(image, next(network.parameters()).device)
     size = [max(1, round(side * scale)) for side in image.shape[:2]]
-    small = (
-        functional.interpolate(images, size, mode="bilinear", antialias=True)
-        if scale != 1
-        else images
-    )
-    soft = functional.interpolate(network(small).float(), image.shape[:2], mode="bilinear")
+    if scale != 1:
+        images = functional.interpolate(images, size, mode="bilinear", antialias=True)
+    soft = functional.interpolate(network(images).float(), image.shape[:2], mode="bilinear")
     return soft[0, 0].clamp(0, 1).cpu().numpy()
 
 
@@ -127,10 +124,10 @@ def _windows(height: int, width: int) -> list[tuple[slice, slice]]:
     short, long = sorted((height, width))
     if long <= LONGEST * short:
         return [(slice(0, height), slice(0, width))]
-    starts = np.linspace(
-        0, long - 2 * short, math.ceil((long - 2 * short) / (1.5 * short)) + 1
-    ).astype(int)
-    along, across = [slice(start, start + 2 * short) for start in starts.tolist()], slice(0, short)
+    last = long - 2 * short
+    starts = np.linspace(0, last, math.ceil(last / (1.5 * short)) + 1).astype(int).tolist()
+    along = [slice(start, start + 2 * short) for start in starts]
+    across = slice(0, short)
     return [(part, across) if height > width else (across, part) for part in along]
 
 
@@ -139,20 +136,17 @@ def _join(parts: list[tuple[tuple[slice, slice], np.ndarray]], size: tuple[int, 
     own end is."""
     total, weights = np.zeros((2, *size), np.float32)
     for window, depth in parts:
-        rows, columns = _to_edge(*depth.shape)
-        weight = rows if size[0] > size[1] else columns
+        height, width = depth.shape
+        weight = _to_edge(height)[:, None] if size[0] > size[1] else _to_edge(width)
         total[window] += weight * depth
         weights[window] += weight
     return total / weights
 
 
-def _to_edge(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels to the nearer edge of a box, from 1: of each row, (height, 1), and of each column, (1,
-    width)."""
-    rows, columns = (
-        np.minimum(np.arange(n) + 1, n - np.arange(n)).astype(np.float32) for n in (height, width)
-    )
-    return rows[:, None], columns[None]
+def _to_edge(count: int) -> np.ndarray:
+    """Pixels to the nearer edge, from 1, of each of `count` rows or columns."""
+    ramp = np.arange(1, count + 1, dtype=np.float32)
+    return np.minimum(ramp, ramp[::-1])
 
 
 def _predict(images: list[np.ndarray], model: nn.Module, batch_size: int) -> list[np.ndarray]:
@@ -201,15 +195,16 @@ def compose(frames: list[FrameDepth], gutter: np.ndarray) -> np.ndarray:
     everything. Every frame spans the same range, as nothing is known of the scale of one against
     another. Where boxes overlap, an inset covers the frame around it, and of neighbours each keeps
     what lies on its side of the gutter."""
-    page = np.full(
-        gutter.shape, min(float(frame.depth.min()) for frame in frames) - GUTTER, np.float32
-    )
-    owner, depth_inside = np.full(gutter.shape, -1, np.int32), np.zeros(gutter.shape, np.float32)
+    farthest = min(float(frame.depth.min()) for frame in frames)
+    page = np.full(gutter.shape, farthest - GUTTER, np.float32)
+    owner = np.full(gutter.shape, -1, np.int32)
+    depth_inside = np.zeros(gutter.shape, np.float32)
     largest_first = sorted(range(len(frames)), key=lambda n: -frames[n].depth.size)
     windows = [(slice(y1, y2), slice(x1, x2)) for (x1, y1, x2, y2), *_ in frames]
     for rank, n in enumerate(largest_first):
         overlaps = [_overlap(frames[n].box, frames[other].box) for other in largest_first[:rank]]
-        inside = np.minimum(*_to_edge(*frames[n].depth.shape))
+        height, width = frames[n].depth.shape
+        inside = np.minimum(_to_edge(height)[:, None], _to_edge(width))
         if any(owner[part].size > 0.8 * inside.size for part in overlaps):
             inside[:] = np.inf
         mine = inside >= depth_inside[windows[n]]
@@ -226,10 +221,10 @@ def compose(frames: list[FrameDepth], gutter: np.ndarray) -> np.ndarray:
 def _keep_sides(owner: np.ndarray, gutter: np.ndarray) -> None:
     """Gives each part of an overlap that gutters cut off to the frame that has most of it (3/4 of a
     triangle)."""
-    count, labels = (
-        cv2.connectedComponents((~gutter).astype(np.uint8)) if owner.size else (0, gutter)
-    )
-    for piece in range(1, count if gutter.any() else 0):
+    if not gutter.any():
+        return
+    count, labels = cv2.connectedComponents((~gutter).astype(np.uint8))
+    for piece in range(1, count):
         owners, pixels = np.unique(owner[labels == piece], return_counts=True)
         if pixels.max() > 0.65 * pixels.sum():
             owner[labels == piece] = owners[pixels.argmax()]
@@ -237,8 +232,6 @@ def _keep_sides(owner: np.ndarray, gutter: np.ndarray) -> None:
 
 def _overlap(one: Box, other: Box) -> tuple[slice, slice]:
     """What two boxes have in common of a page, which may be empty."""
-    x1, y1, x2, y2 = (
-        *np.maximum(one[:2], other[:2]).tolist(),
-        *np.minimum(one[2:], other[2:]).tolist(),
-    )
+    x1, y1 = np.maximum(one[:2], other[:2]).tolist()
+    x2, y2 = np.minimum(one[2:], other[2:]).tolist()
     return slice(y1, max(y1, y2)), slice(x1, max(x1, x2))

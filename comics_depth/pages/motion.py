@@ -82,19 +82,16 @@ def _view(
     thin = cv2.morphologyEx(hole.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) == 0
     near_by = np.ones((5, 5), np.uint8)
     rise = cv2.dilate(moved, near_by) - cv2.erode(np.where(hole, 1, moved), near_by)
-    moved, hole = (
-        fill_smoothly(moved, hole),
-        hole & ~(thin & (rise < STEP)),
-    )  # the others are cracks in one surface
+    moved = fill_smoothly(moved, hole)
+    hole = hole & ~(thin & (rise < STEP))  # the others are cracks in one surface
     growth = 1 + zoom * (moved + 0.5)
     from_column = (columns - right * moved) / growth + middle[1]
     from_row = (rows - down * moved) / growth + middle[0]
     view = cv2.remap(image, from_column, from_row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     around = np.ones((15, 15), np.uint8)
+    # the side that moved away has no part in the filling
     front = cv2.dilate(hole.astype(np.uint8), around) > 0
-    front &= (
-        moved > cv2.erode(moved, around) + STEP
-    )  # the side that moved away has no part in the filling
+    front &= moved > cv2.erode(moved, around) + STEP
     filled = np.clip(fill_smoothly(view, hole | front) + 0.5, 0, 255).astype(np.uint8)
     return np.where(hole[..., None], filled, view)
 
