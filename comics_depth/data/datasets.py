@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import ConcatDataset, Dataset, default_collate
 
 from comics_depth.data.depth_files import read_depth
-from comics_depth.data.tensors import float_tensor, in_planes
+from comics_depth.data.tensors import float_tensor
 from comics_depth.data.transforms import Sample, View
 from comics_depth.images import read_image
 from common.errors import UserError
@@ -74,7 +74,7 @@ class Frames(Dataset):
                 sample = {key: window.of(layer) for key, layer in sample.items()}
                 if self.view.colours:
                     sample["image"] = self.view.colours(sample["image"])
-        return {key: in_planes(layer) for key, layer in sample.items()} | {"name": name}
+        return {key: layer.contiguous() for key, layer in sample.items()} | {"name": name}
 
 
 class PairedDomains(Dataset):

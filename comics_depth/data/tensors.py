@@ -2,21 +2,12 @@
 
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
 
 def float_tensor(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
-
-
-def in_planes(layer: torch.Tensor) -> torch.Tensor:
-    """A layer (C, H, W) in contiguous memory; of an image, whose pixels lie together, in half the
-    time of contiguous()."""
-    if layer.is_contiguous() or len(layer) != 3:
-        return layer.contiguous()
-    return torch.from_numpy(np.stack(cv2.split(layer.permute(1, 2, 0).numpy())))
 
 
 def as_floats(batch: Any) -> Any:
@@ -27,7 +18,7 @@ def as_floats(batch: Any) -> Any:
     if isinstance(batch, list):
         return [as_floats(value) for value in batch]
     is_image = isinstance(batch, torch.Tensor) and batch.dtype == torch.uint8
-    # batch / 255 gives the same in eight times the time
+    # batch / 255 gives the same in two to three times the time
     return batch.float().div_(255) if is_image else batch
 
 

@@ -33,9 +33,7 @@ class Window(NamedTuple):
         rows = slice(self.top, self.top + self.height)
         part = layer[:, rows, self.left : self.left + self.width]
         if part.shape[1:] != self.size:
-            # in this layout it takes 0.6 instead of 1.1 ms for 384 pixels
-            part = part[None].contiguous(memory_format=torch.channels_last)
-            part = interpolate(part, self.size, mode="bilinear", antialias=True)[0]
+            part = interpolate(part[None], self.size, mode="bilinear", antialias=True)[0]
         return part.flip(-1) if self.mirrored else part
 
 
