@@ -4,22 +4,12 @@ taken from comics, or a rule without a network."""
 if __name__ == "__main__":
     import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
 
-from functools import partial
-
 import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from comics_depth.cli import (
-    Step,
-    apply_preset,
-    command_line,
-    model_source,
-    run_main,
-    run_steps,
-    values,
-)
+from comics_depth import cli
 from comics_depth.data.prepared import data_files, frame_names
 from comics_depth.data.tensors import image_tensor
 from comics_depth.evaluation.predicting import as_predictor, predict_frames
@@ -48,44 +38,43 @@ VARIANTS = ("no_batchnorm_trick", "batchnorm_trick", *REFERENCES)
 def main() -> None:
     options = ("tag", "seed", "epochs", "momentum", "restart", "floats")
     models = ("depth_model", "depth_weights")
-    parser = command_line(__doc__, EXAMPLES, *options, *models, actions=ACTIONS)
+    parser = cli.command_line(__doc__, EXAMPLES, *options, *models, actions=ACTIONS)
     parser.add_argument("variant", choices=VARIANTS)
-    args = apply_preset(parser.parse_args(), "baseline")
-    if args.train and args.variant != "batchnorm_trick":
-        parser.error(f"{args.variant} has nothing to train; only batchnorm_trick has")
+    args = cli.apply_preset(parser.parse_args(), "baseline")
+    variant = args.variant
+    if args.train and variant != "batchnorm_trick":
+        parser.error(f"{variant} has nothing to train; only batchnorm_trick has")
     layout = args.layout
-    name = run_name("baseline", args.variant, args.tag)
+    name = run_name("baseline", variant, args.tag)
+    folder = layout.run(name)
 
     def estimate() -> None:
-        source = model_source(args, "depth_model")
-        statistics = values(args, "seed", "epochs", "momentum")
+        source = cli.model_source(args, "depth_model")
+        statistics = cli.values(args, "seed", "epochs", "momentum")
         recorded = statistics | {"depth_model": model_fingerprint(*source)}
-        run = Run(layout.run(name), recorded, data_files(layout), args.restart)
+        run = Run(folder, recorded, data_files(layout), args.restart)
         estimate_statistics(layout, run, depth_model(*source), **statistics)
 
     def predict() -> None:
-        predict_variant = partial(predict_frames, layout, name)
-        written = values(args, "floats", "restart")
-        if args.variant in REFERENCES:
-            predict_variant(REFERENCES[args.variant], {"rule": args.variant}, **written)
-            return
-        if args.variant == "batchnorm_trick":
-            command = "`python baseline.py batchnorm_trick --train`"
-            checkpoint = finished_run(layout.run(name), command)
-            model, made_by = depth_model(str(checkpoint)), file_hash(checkpoint)
+        if variant in REFERENCES:
+            predictor, made_by = REFERENCES[variant], {"rule": variant}
+        elif variant == "batchnorm_trick":
+            checkpoint = finished_run(folder, "`python baseline.py batchnorm_trick --train`")
+            predictor = as_predictor(depth_model(str(checkpoint)), default_device())
+            made_by = {"depth_model": file_hash(checkpoint)}
         else:
-            source = model_source(args, "depth_model")
-            model, made_by = depth_model(*source), model_fingerprint(*source)
-        predictor = as_predictor(model, default_device())
-        predict_variant(predictor, {"depth_model": made_by}, **written)
+            source = cli.model_source(args, "depth_model")
+            predictor = as_predictor(depth_model(*source), default_device())
+            made_by = {"depth_model": model_fingerprint(*source)}
+        predict_frames(layout, name, predictor, made_by, **cli.values(args, "floats", "restart"))
 
-    fetched = [] if args.variant in REFERENCES else downloads(args.depth_model, args.depth_weights)
+    fetched = [] if variant in REFERENCES else downloads(args.depth_model, args.depth_weights)
     reads = [layout.frames]
     steps = {
-        "train": Step(estimate, reads, [layout.run(name)], fetched),
-        "generate_depth_images": Step(predict, reads, [layout.predictions(name)], fetched),
+        "train": cli.Step(estimate, reads, [folder], fetched),
+        "generate_depth_images": cli.Step(predict, reads, [layout.predictions(name)], fetched),
     }
-    run_steps(parser, args, steps)
+    cli.run_steps(parser, args, steps)
 
 
 def estimate_statistics(
@@ -138,4 +127,4 @@ def estimate_statistics(
 
 
 if __name__ == "__main__":
-    run_main(main)
+    cli.run_main(main)

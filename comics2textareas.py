@@ -4,8 +4,6 @@ crops with it."""
 if __name__ == "__main__":
     import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,34 +12,16 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from comics_depth.cli import (
-    Step,
-    apply_preset,
-    command_line,
-    full_command,
-    run_main,
-    run_steps,
-    values,
-)
+from comics_depth import cli
+from comics_depth.annotating.checking import CheckServer, accept_crops
 from comics_depth.data.prepared import frame_names, labelled_frames
 from comics_depth.data.text_free import write_text_free_crops
 from comics_depth.data.transforms import text_crops
-from comics_depth.evaluation.text_areas import (
-    count_overlaps,
-    intersection_over_union,
-    marked_text,
-    mean_over_frames,
-    overlap,
-    plot_choice,
-    predicted_text,
-    read_choice,
-    store_choice,
-)
+from comics_depth.evaluation import text_areas
 from comics_depth.images import label, read_image, write_image
 from comics_depth.options import FITTING, TRAINING
 from comics_depth.pages.depth import text_map
 from comics_depth.paths import SPLITS, Layout, run_name
-from comics_depth.training.cost import print_cost
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit
 from comics_depth.training.run import Run, RunConfig, finished_run, read_metrics
@@ -71,108 +51,104 @@ ACTIONS = {
 
 def main() -> None:
     options = ("tag", *TRAINING, "features", "scale", "text_limit", "host", "port")
-    parser = command_line(__doc__, EXAMPLES, *options, actions=ACTIONS)
-    args = apply_preset(parser.parse_args(), "comics2textareas")
+    parser = cli.command_line(__doc__, EXAMPLES, *options, actions=ACTIONS)
+    args = cli.apply_preset(parser.parse_args(), "comics2textareas")
     layout = args.layout
     folder = layout.run(run_name("comics2textareas", "unet", args.tag))
     side = args.image_size / args.scale  # of a crop, in the pixels of a frame
-    recorded = values(args, "preset", "features", "scale", *TRAINING)
-    training = TrainingOptions(**values(args, *FITTING))
-    run = partial(Run, folder, recorded, {"masks": layout.text_manifest}, args.restart)
-    rates = values(args, "features", "lr", "image_size", "scale")
-    remove = partial(remove_text, layout, folder, side, args.text_limit, args.seed)
-    fitting = partial(train, layout, run, training, **rates)
+    masks = [layout.text_frames, folder]
+    frames = [layout.frames, folder]
+
+    def train_network() -> None:
+        recorded = cli.values(args, "preset", "features", "scale", *TRAINING)
+        run = Run(folder, recorded, {"masks": layout.text_manifest}, args.restart)
+        sizes = cli.values(args, "features", "lr", "image_size", "scale")
+        train(layout, run, TrainingOptions(**cli.values(args, *FITTING)), **sizes)
+
+    def serve() -> None:
+        CheckServer(layout, args.host, args.port).serve_until_interrupted()
+
     steps = {
-        "train": (fitting, [layout.text_frames], [folder], [], partial(fitting, print_cost)),
-        "select_epoch": (partial(select_epoch, layout, folder), [folder], [folder]),
-        "optimize_threshold": (partial(optimize_threshold, layout, folder), [folder], [folder]),
-        "visualize_ebdtheque_val": (
-            partial(visualize_validation, layout, folder),
-            [layout.text_frames, folder],
-            [folder / "validation"],
+        "train": cli.Step(train_network, masks[:1], [folder], measured=True),
+        "select_epoch": cli.Step(lambda: select_epoch(folder), [folder], [folder]),
+        "optimize_threshold": cli.Step(
+            lambda: optimize_threshold(layout, folder), [folder], [folder]
         ),
-        "visualize_dcm": (
-            partial(visualize_dcm, layout, folder),
-            [layout.frames, folder],
-            [folder / "dcm"],
+        "visualize_ebdtheque_val": cli.Step(
+            lambda: visualize_validation(layout, folder), masks, [folder / "validation"]
         ),
-        "generate_dcm_without_text_areas": (
-            remove,
-            [layout.frames, folder],
+        "visualize_dcm": cli.Step(lambda: visualize_dcm(layout, folder), frames, [folder / "dcm"]),
+        "generate_dcm_without_text_areas": cli.Step(
+            lambda: remove_text(layout, folder, side, args.text_limit, args.seed),
+            frames,
             [layout.text_maps, layout.no_text],
         ),
-        "check_by_hand": (
-            partial(check_by_hand, layout, args.host, args.port),
-            [layout.no_text],
-            [layout.no_text_checked],
-        ),
-        "accept_all": (
-            partial(accept_all, layout, args.restart),
-            [layout.no_text],
-            [layout.no_text_checked],
+        "check_by_hand": cli.Step(serve, [layout.no_text], [layout.no_text_checked]),
+        "accept_all": cli.Step(
+            lambda: accept_all(layout, args.restart), [layout.no_text], [layout.no_text_checked]
         ),
     }
-    run_steps(parser, args, {name: Step(*step) for name, step in steps.items()})
+    cli.run_steps(parser, args, steps)
 
 
 def train(
     layout: Layout,
-    run: partial[Run],
+    run: Run,
     options: TrainingOptions,
-    fitting: Callable = fit,
     *,
     features: int,
     lr: float,
     image_size: int,
     scale: float,
 ) -> None:
-    crops = {"view": text_crops(image_size, scale), "seed": options.seed}
-    frames = labelled_frames(layout, "train", **crops)
+    view = text_crops(image_size, scale)
+    frames = labelled_frames(layout, "train", view=view, seed=options.seed)
     held_out = labelled_frames(layout, "validation")
     torch.manual_seed(options.seed)
     objective = TextAreas(features, lr)
 
     def validate(_: torch.device) -> dict[str, float]:
         network = objective.networks["text"]
-        counts = count_overlaps(network, held_out, scale, [0.5])[..., 0]
-        pooled = intersection_over_union(counts.sum(0))
-        return {"iou": pooled, "iou_per_image": mean_over_frames(counts)}
+        counts = text_areas.count_overlaps(network, held_out, scale, [0.5])[..., 0]
+        pooled = text_areas.intersection_over_union(counts.sum(0))
+        return {"iou": pooled, "iou_per_image": text_areas.mean_over_frames(counts)}
 
     measured = {"validate": validate, "monitor": "iou", "larger_is_better": True}
-    fitting(objective, frames, run(), options, **measured)
+    fit(objective, frames, run, options, **measured)
 
 
-def select_epoch(layout: Layout, folder: Path) -> None:
+def select_epoch(folder: Path) -> None:
     """Stores the epoch that best.pt comes from, and draws the curve."""
     checkpoint = trained(folder)
     records = read_metrics(folder)
     best = max(records, key=lambda record: record["iou"])
     curves = {name: [record[name] for record in records] for name in ("iou", "iou_per_image")}
     epochs = [record["epoch"] for record in records]
-    plot_choice(folder / "epochs.png", epochs, curves, best["epoch"], "epoch, at threshold 0.5")
+    picture = folder / "epochs.png"
+    text_areas.plot_choice(picture, epochs, curves, best["epoch"], "epoch, at threshold 0.5")
     chosen = {"epoch": best["epoch"], "iou_at_half": best["iou"]}
-    store_choice(folder / "choice.json", checkpoint, **chosen)
-    print(
-        f"epoch {best['epoch']} of {len(records)}: validation IoU {best['iou']:.3f}; "
-        f"curve in {folder / 'epochs.png'}"
-    )
+    text_areas.store_choice(folder / "choice.json", checkpoint, **chosen)
+    said = f"epoch {best['epoch']} of {len(records)}: validation IoU {best['iou']:.3f}"
+    print(f"{said}; curve in {picture}")
 
 
 def optimize_threshold(layout: Layout, folder: Path) -> None:
     """Stores the threshold with the best IoU over all validation frames, and draws the curve."""
-    chosen = chosen_network(layout, folder, "epoch")
+    chosen = chosen_network(folder, "epoch")
     frames = labelled_frames(layout, "validation")
-    counts = count_overlaps(chosen.network, frames, chosen.scale, THRESHOLDS)
-    curve = [intersection_over_union(pair) for pair in counts.sum(0).T]
+    counts = text_areas.count_overlaps(chosen.network, frames, chosen.scale, THRESHOLDS)
+    curve = [text_areas.intersection_over_union(pair) for pair in counts.sum(0).T]
     best = int(np.argmax(curve))
     threshold = float(THRESHOLDS[best])
-    plot_choice(folder / "thresholds.png", THRESHOLDS, {"iou": curve}, threshold, "threshold")
-    per_image = mean_over_frames(counts[..., best])
+    picture = folder / "thresholds.png"
+    text_areas.plot_choice(picture, THRESHOLDS, {"iou": curve}, threshold, "threshold")
+    per_image = text_areas.mean_over_frames(counts[..., best])
     measured = {"iou": curve[best], "iou_per_image": per_image, "frames": len(counts)}
-    store_choice(folder / "choice.json", chosen.checkpoint, threshold=threshold, **measured)
+    note = folder / "choice.json"
+    text_areas.store_choice(note, chosen.checkpoint, threshold=threshold, **measured)
     print(
         f"threshold {threshold:.2f}: validation IoU {curve[best]:.3f} over {len(counts)} frames "
-        f"(mean over frames {per_image:.3f}); curve in {folder / 'thresholds.png'}"
+        f"(mean over frames {per_image:.3f}); curve in {picture}"
     )
 
 
@@ -189,15 +165,14 @@ def trained(folder: Path) -> Path:
     return finished_run(folder, "`python comics2textareas.py --train`")
 
 
-def chosen_network(layout: Layout, folder: Path, *needed: str) -> Chosen:
-    """Raises UserError naming the command that chooses what is missing of `needed`, epoch and
-    threshold."""
+def chosen_network(folder: Path, *needed: str) -> Chosen:
+    """Raises UserError naming the command that chooses what is missing of `needed`."""
     checkpoint = trained(folder)
-    choice = read_choice(folder / "choice.json", checkpoint)
+    choice = text_areas.read_choice(folder / "choice.json", checkpoint)
+    choosing = {"epoch": "select_epoch", "threshold": "optimize_threshold"}
     for name in needed:
         if name not in choice:
-            action = "select_epoch" if name == "epoch" else "optimize_threshold"
-            command = f"`python comics2textareas.py --{action}`"
+            command = f"`python comics2textareas.py --{choosing[name]}`"
             raise UserError(f"{folder}: no {name} was chosen; run first: {command}")
     scale = read_json(folder / "config.json", RunConfig)["options"]["scale"]
     network = load_network(checkpoint, "text").to(default_device())
@@ -205,13 +180,14 @@ def chosen_network(layout: Layout, folder: Path, *needed: str) -> Chosen:
 
 
 def visualize_validation(layout: Layout, folder: Path) -> None:
-    chosen = chosen_network(layout, folder, "epoch", "threshold")
+    chosen = chosen_network(folder, "epoch", "threshold")
     threshold = chosen.choice["threshold"]
     frames = labelled_frames(layout, "validation")
     rows = []
-    for name, image, soft, mask in predicted_text(chosen.network, frames, chosen.scale):
-        score = intersection_over_union(overlap(soft, mask, [threshold])[:, 0])
-        rows.append((score, name, marked_text(image, soft, threshold, mask)))
+    for name, image, soft, mask in text_areas.predicted_text(chosen.network, frames, chosen.scale):
+        overlap = text_areas.overlap(soft, mask, [threshold])[:, 0]
+        picture = text_areas.marked_text(image, soft, threshold, mask)
+        rows.append((text_areas.intersection_over_union(overlap), name, picture))
     for rank, (score, name, row) in enumerate(sorted(rows, key=lambda row: row[0])):
         path = folder / "validation" / f"{rank:04d}_{name.replace('/', '_')}.jpg"
         write_image(path, label(row, f"{name} IoU {score:.3f}"))
@@ -222,19 +198,19 @@ def visualize_validation(layout: Layout, folder: Path) -> None:
 
 
 def visualize_dcm(layout: Layout, folder: Path) -> None:
-    chosen = chosen_network(layout, folder, "epoch", "threshold")
+    chosen = chosen_network(folder, "epoch", "threshold")
     names = frame_names(layout, "validation")
     for name in tqdm(names, desc="pictures", disable=None):
         image = read_image(layout.frame(name))
         soft = text_map(chosen.network, image, chosen.scale)
-        row = marked_text(image, soft, chosen.choice["threshold"])
+        row = text_areas.marked_text(image, soft, chosen.choice["threshold"])
         write_image(folder / "dcm" / f"{name.replace('/', '_')}.jpg", label(row, name))
     print(f"{len(names)} pictures in {folder / 'dcm'}: frame, soft map, text found (red)")
 
 
 def remove_text(layout: Layout, folder: Path, side: float, limit: float, seed: int) -> None:
     """Soft text maps of all frames, and a text-free crop of each training frame with room."""
-    chosen = chosen_network(layout, folder, "epoch", "threshold")
+    chosen = chosen_network(folder, "epoch", "threshold")
     lock(layout.text_maps)
     lock(layout.no_text)
     write_text_maps(layout, chosen)
@@ -245,7 +221,7 @@ def remove_text(layout: Layout, folder: Path, side: float, limit: float, seed: i
     print(f"{count} text-free crops of {len(names)} training frames ({share:.0%}), see {sheet}")
     if share < 0.1:
         print("few frames have room for a crop: raise --text-limit or train the U-Net longer")
-    print(f"next: {full_command('comics2textareas.py --check_by_hand')} (or --accept_all)")
+    print(f"next: {cli.full_command('comics2textareas.py --check_by_hand')} (or --accept_all)")
 
 
 def write_text_maps(layout: Layout, chosen: Chosen) -> None:
@@ -262,15 +238,7 @@ def write_text_maps(layout: Layout, chosen: Chosen) -> None:
             write_image(layout.text_map(name), np.round(soft * 255).astype(np.uint8))
 
 
-def check_by_hand(layout: Layout, host: str, port: int) -> None:
-    from comics_depth.annotating.checking import CheckServer
-
-    CheckServer(layout, host, port).serve_until_interrupted()
-
-
 def accept_all(layout: Layout, restart: bool) -> None:
-    from comics_depth.annotating.checking import accept_crops
-
     target = layout.no_text_checked
     if layout.checked_manifest.exists() and not restart:
         by = read_json(layout.checked_manifest).get("who")
@@ -280,4 +248,4 @@ def accept_all(layout: Layout, restart: bool) -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    cli.run_main(main)

@@ -4,7 +4,6 @@ photographs."""
 if __name__ == "__main__":
     import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,15 +13,7 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from comics_depth.cli import (
-    Step,
-    apply_preset,
-    command_line,
-    model_source,
-    run_main,
-    run_steps,
-    values,
-)
+from comics_depth import cli
 from comics_depth.data.datasets import PairedDomains
 from comics_depth.data.prepared import comics_frames, data_files, photographs, text_free_crops
 from comics_depth.data.splits import image_names
@@ -32,7 +23,6 @@ from comics_depth.evaluation.predicting import as_predictor, predict_frames
 from comics_depth.images import read_image, write_image
 from comics_depth.options import FITTING, MODELS, TRAINING
 from comics_depth.paths import Layout, run_name
-from comics_depth.training.cost import print_cost
 from comics_depth.training.devices import default_device
 from comics_depth.training.loop import TrainingOptions, fit
 from comics_depth.training.run import Run, finished_run
@@ -57,13 +47,12 @@ EXAMPLES = """\
 ACTIONS = {
     "train": "train the variant",
     "generate_depth_images": "depth of every validation and test frame, shared by processes",
-    "translate": None,
 }
 
 
 def main() -> None:
     options = ("tag", *TRAINING, *GENERATOR, *DISCRIMINATOR, *OBJECTIVE[1:], *MODELS, "floats")
-    parser = command_line(__doc__, EXAMPLES, *options, actions=ACTIONS)
+    parser = cli.command_line(__doc__, EXAMPLES, *options, actions=ACTIONS)
     add = parser.add_argument
     add("variant", choices=VARIANTS)
     add("--translate", type=Path, metavar="FOLDER", help="write these images translated")
@@ -71,81 +60,76 @@ def main() -> None:
     add("-o", "--output", type=Path, default=Path("translated"), help="folder for --translate")
     add("--whole-comics", action="store_true", help="add_text sees the whole frame, as in 2020")
     args = parser.parse_args()
-    makes_photographs = args.variant in ("simple", "depth_aware")
+    variant = args.variant
+    makes_photographs = variant in ("simple", "depth_aware")
     if not makes_photographs and (args.generate_depth_images or args.to == "natural"):
-        parser.error(f"{args.variant} makes comics only: use simple or depth_aware")
-    if args.variant == "add_text" and args.translate:
+        parser.error(f"{variant} makes comics only: use simple or depth_aware")
+    if variant == "add_text" and args.translate:
         parser.error("add_text needs a comics frame for each photograph: look at its samples/")
-    apply_preset(args, "add_text" if args.variant == "add_text" else "natural2comics")
+    cli.apply_preset(args, "add_text" if variant == "add_text" else "natural2comics")
     layout = args.layout
-    name = run_name("natural2comics", args.variant, args.tag)
-    command = f"`python cyclegan_natural2comics.py {args.variant} --train`"
+    name = run_name("natural2comics", variant, args.tag)
+    run = layout.run(name)
 
-    def train(fitting: Callable = fit) -> None:
-        described = (*GENERATOR, *DISCRIMINATOR, *OBJECTIVE)
-        recorded = values(args, "preset", "variant", *TRAINING, *described)
-        networks = {
-            "generator": values(args, *GENERATOR),
-            "discriminator": {DISCRIMINATOR[o]: v for o, v in values(args, *DISCRIMINATOR).items()},
-            **values(args, *OBJECTIVE),
-        }
-        inputs = data_files(
-            layout,
-            with_text_maps=args.variant == "add_text",
-            text_free=args.variant == "without_text",
-        )
+    def train() -> None:
+        options = ("preset", "variant", *TRAINING, *GENERATOR, *DISCRIMINATOR, *OBJECTIVE)
+        recorded = cli.values(args, *options)
+        learning = cli.values(args, *OBJECTIVE)
+        learning["generator"] = cli.values(args, *GENERATOR)
+        learning["discriminator"] = {DISCRIMINATOR[k]: getattr(args, k) for k in DISCRIMINATOR}
+        with_text_maps, text_free = variant == "add_text", variant == "without_text"
+        inputs = data_files(layout, with_text_maps=with_text_maps, text_free=text_free)
         torch.manual_seed(args.seed)
-        if args.variant == "add_text":
-            translator = "`python cyclegan_natural2comics.py without_text --train`"
+        if variant == "add_text":
             folder = layout.tagged_run("natural2comics", "without_text", args.tag)
-            inputs["translator"] = finished_run(folder, translator)
-            recorded["whole_comics"] = networks["whole_comics"] = args.whole_comics
-            del networks["cycle"], networks["smooth"]
-            objective = AddText(load_network(inputs["translator"], "natural2comics"), **networks)
+            inputs["translator"] = trained(folder, "without_text")
+            recorded["whole_comics"] = learning["whole_comics"] = args.whole_comics
+            del learning["cycle"], learning["smooth"]
+            objective = AddText(load_network(inputs["translator"], "natural2comics"), **learning)
+        elif variant == "depth_aware":
+            source = cli.model_source(args, "teacher")
+            recorded["teacher"] = model_fingerprint(*source)
+            objective = CycleGAN(**learning, teacher=depth_model(*source))
         else:
-            teacher = None
-            if args.variant == "depth_aware":
-                source = model_source(args, "teacher")
-                recorded["teacher"] = model_fingerprint(*source)
-                teacher = depth_model(*source)
-            objective = CycleGAN(**networks, teacher=teacher)
-        domains = partial(paired_domains, layout, args.variant, args.seed)
+            objective = CycleGAN(**learning)
+        domains = partial(paired_domains, layout, variant, args.seed)
         held_out = domains("validation", central_crops(args.image_size))
-        fitting(
+        fit(
             objective,
             domains("train", random_crops(args.image_size)),
-            Run(layout.run(name), recorded, inputs, args.restart),
-            TrainingOptions(**values(args, *FITTING)),
+            Run(run, recorded, inputs, args.restart),
+            TrainingOptions(**cli.values(args, *FITTING)),
             pictures=sample_grid(objective, held_out),
         )
 
     def predict() -> None:
-        checkpoint = finished_run(layout.run(name), command)
-        source = model_source(args, "depth_model")
-        translator = load_network(checkpoint, "comics2natural")
-        model = TranslatedDepth(translator, depth_model(*source))
+        checkpoint = trained(run, variant)
+        source = cli.model_source(args, "depth_model")
+        model = TranslatedDepth(load_network(checkpoint, "comics2natural"), depth_model(*source))
         made_by = {"translator": file_hash(checkpoint), "depth_model": model_fingerprint(*source)}
         predictor = as_predictor(model, default_device())
-        predict_frames(layout, name, predictor, made_by, **values(args, "floats", "restart"))
+        predict_frames(layout, name, predictor, made_by, **cli.values(args, "floats", "restart"))
 
     def translate() -> None:
         network = "natural2comics" if args.to == "comics" else "comics2natural"
-        translator = load_network(finished_run(layout.run(name), command), network)
+        translator = load_network(trained(run, variant), network)
         translate_folder(translator, args.translate, args.output, args.image_size)
 
-    run = layout.run(name)
-    predictions = [layout.predictions(name)]
-    student = downloads(*model_source(args, "depth_model"))
-    teacher = downloads(args.teacher) if args.variant == "depth_aware" and args.teacher else []
+    teacher = downloads(args.teacher) if variant == "depth_aware" and args.teacher else []
+    student = downloads(*cli.model_source(args, "depth_model"))
     data = [layout.photographs, layout.frames]
-    # without lists the photographs would be listed now
-    cost = partial(train, print_cost) if layout.photograph_list("train").exists() else None
+    listed = layout.photograph_list("train").exists()  # else measuring would list them
+    predictions = [layout.predictions(name)]
     steps = {
-        "train": Step(train, data, [run], teacher, cost),
-        "generate_depth_images": Step(predict, [layout.frames, run], predictions, student),
-        "translate": Step(translate, [args.translate, run], [args.output]),
+        "train": cli.Step(train, data, [run], teacher, measured=listed),
+        "generate_depth_images": cli.Step(predict, [layout.frames, run], predictions, student),
+        "translate": cli.Step(translate, [args.translate, run], [args.output]),
     }
-    run_steps(parser, args, steps)
+    cli.run_steps(parser, args, steps)
+
+
+def trained(run: Path, variant: str) -> Path:
+    return finished_run(run, f"`python cyclegan_natural2comics.py {variant} --train`")
 
 
 def paired_domains(
@@ -195,4 +179,4 @@ def translate_folder(network: nn.Module, folder: Path, output: Path, image_size:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    cli.run_main(main)

@@ -7,21 +7,14 @@ if __name__ == "__main__":
 from collections.abc import Callable
 from pathlib import Path
 
+from comics_depth import cli
 from comics_depth.annotating.ordering import OrderingServer
-from comics_depth.cli import (
-    ModelSource,
-    Step,
-    apply_preset,
-    command_line,
-    model_source,
-    run_main,
-    run_steps,
-)
 from comics_depth.data.annotations import SVG_CLASSES, Box, read_boxes
 from comics_depth.data.cropping import crop_frames, generate_text_masks, import_domain
 from comics_depth.data.peppercarrot import import_peppercarrot
 from comics_depth.images import read_image
-from comics_depth.paths import SPLITS, Layout, listed_frames
+from comics_depth.options import number
+from comics_depth.paths import SPLITS, listed_frames
 from comics_depth.synthetic.world import write_world
 from common.errors import UserError
 from common.files import lines_of, lock
@@ -48,20 +41,11 @@ ACTIONS = {
 def main() -> None:
     models = ("teacher", "averaged", "depth_weights")
     options = ("seed", "workers", *models, "pages", "photographs", "restart", "host", "port")
-    parser = command_line(__doc__, EXAMPLES, *options, actions=ACTIONS)
+    parser = cli.command_line(__doc__, EXAMPLES, *options, actions=ACTIONS)
     add = parser.add_argument
-    add(
-        "--import_domain",
-        type=Path,
-        metavar="FOLDER",
-        help="a plain folder of images stands in for a domain",
-    )
-    add(
-        "--as",
-        dest="domain",
-        choices=("comics", "natural"),
-        help="which domain --import_domain brings",
-    )
+    folder = {"type": Path, "metavar": "FOLDER"}
+    add("--import_domain", **folder, help="a plain folder of images stands in for a domain")
+    add("--as", dest="domain", choices=("comics", "natural"), help="the domain it stands in for")
     add(
         "--split-pages",
         action="store_true",
@@ -70,9 +54,8 @@ def main() -> None:
     )
     add(
         "--import_peppercarrot",
-        type=Path,
+        **folder,
         nargs="+",
-        metavar="FOLDER",
         help="the pages of data/peppercarrot out of folders of Pepper&Carrot: translation"
         " repositories (art and SVG), pages of the web site (with and without text), fonts",
     )
@@ -96,14 +79,10 @@ def main() -> None:
         default="both",
         help="frames that --generate_evaluation shows (default: both validation and test)",
     )
-    add(
-        "--annotator",
-        metavar="NAME",
-        help="keep the orderings of --generate_evaluation apart, in dcm_cropped/depth-NAME",
-    )
+    add("--annotator", metavar="NAME", help="keep a person's orderings in dcm_cropped/depth-NAME")
     add(
         "--most-uncertain",
-        type=int,
+        type=number(int, 1, 10**7),
         metavar="N",
         help="--generate_evaluation shows only the N frames, most first, on which --depth-model"
         " disagrees most with its own mirror images and sizes",
@@ -114,92 +93,82 @@ def main() -> None:
         parser.error("--import_domain FOLDER and --as comics|natural belong together")
     if args.split_pages and args.domain != "comics":
         parser.error("--split-pages belongs to --import_domain FOLDER --as comics")
-    if args.most_uncertain is not None and not (
-        args.generate_evaluation and args.most_uncertain > 0
-    ):
-        parser.error("--most-uncertain takes 1 or more, and belongs to --generate_evaluation")
-    layout = apply_preset(args, "synthesize" if args.synthesize else "common").layout
-    ranking = (model_source(args, "depth_model"), args.most_uncertain)
-    ranking = ranking if args.most_uncertain else None
+    if args.most_uncertain and not args.generate_evaluation:
+        parser.error("--most-uncertain belongs to --generate_evaluation")
+    layout = cli.apply_preset(args, "synthesize" if args.synthesize else "common").layout
     making = {"seed": args.seed, "restart": args.restart}
-    cropping = {**making, "workers": args.workers}
+    working = {"workers": args.workers, "restart": args.restart}
+    cropping = {**making, **working}
 
+    def synthesize() -> None:
+        write_world(layout, pages=args.pages, photographs=args.photographs, **cropping)
+
+    def import_images() -> None:
+        find_panels = panel_finder() if args.split_pages else None
+        options = {"find_panels": find_panels, **cropping}
+        import_domain(layout, args.domain, args.import_domain, **options)
+
+    def predict_photographs() -> None:
+        # imported here: the other actions start without torch
+        from comics_depth.data.pseudo_depth import write_pseudo_depth
+
+        # no other step runs this model, so --depth-weights is its own
+        teacher = cli.model_source(args, "teacher")._replace(weights=args.depth_weights)
+        names = listed_photographs(args.photograph_list)
+        write_pseudo_depth(layout, teacher, averaged=bool(args.averaged), names=names, **making)
+
+    def order_points() -> None:
+        frames = []
+        for split in ("validation", "test") if args.split == "both" else (args.split,):
+            frames += listed_frames(layout, split)
+        if args.most_uncertain:
+            from comics_depth.evaluation.orderings import most_uncertain
+
+            source = cli.model_source(args, "depth_model")
+            frames = most_uncertain(layout, frames, source, args.most_uncertain)
+        server = OrderingServer(layout, frames, args.host, args.port, args.annotator)
+        server.serve_until_interrupted()
+
+    raw = [layout.dcm, layout.ebdtheque]
+    drawn = [*raw, layout.photographs, layout.photograph_truth, layout.orderings]
+    brought = [*raw, layout.page_masks, layout.text_free_pages, layout.orderings]
+    ordered = [layout.orderings_of(args.annotator)]
+    ordered += [layout.uncertainty] * bool(args.most_uncertain)
+    frames = [layout.frames, layout.manifest]
     # in running order: each finds what the ones before it wrote
     steps = {
-        "synthesize": Step(
-            lambda: write_world(layout, pages=args.pages, photographs=args.photographs, **cropping),
-            reads=[],
-            writes=[
-                layout.dcm,
-                layout.ebdtheque,
-                layout.photographs,
-                layout.photograph_truth,
-                layout.orderings,
-            ],
+        "synthesize": cli.Step(synthesize, [], drawn),
+        "import_domain": cli.Step(
+            import_images,
+            [args.import_domain],
+            [layout.photographs if args.domain == "natural" else layout.frames],
         ),
-        "import_domain": Step(
-            lambda: import_domain(
-                layout,
-                args.domain,
-                args.import_domain,
-                find_panels=panel_finder() if args.split_pages else None,
-                **cropping,
-            ),
-            reads=[args.import_domain],
-            writes=[layout.photographs if args.domain == "natural" else layout.frames],
+        "import_peppercarrot": cli.Step(
+            lambda: import_peppercarrot(layout, args.import_peppercarrot, **working),
+            args.import_peppercarrot or [],
+            brought,
         ),
-        "import_peppercarrot": Step(
-            lambda: import_peppercarrot(
-                layout, args.import_peppercarrot, workers=args.workers, restart=args.restart
-            ),
-            reads=args.import_peppercarrot or [],
-            writes=[
-                layout.dcm,
-                layout.ebdtheque,
-                layout.page_masks,
-                layout.text_free_pages,
-                layout.orderings,
-            ],
+        "crop_frames": cli.Step(
+            lambda: crop_frames(layout, **cropping), [layout.dcm_images, layout.dcm_boxes], frames
         ),
-        "crop_frames": Step(
-            lambda: crop_frames(layout, **cropping),
-            reads=[layout.dcm_images, layout.dcm_boxes],
-            writes=[layout.frames, layout.manifest],
-        ),
-        "generate_text_masks": Step(
+        "generate_text_masks": cli.Step(
             lambda: generate_text_masks(layout, args.mask_classes, **cropping),
-            reads=[layout.ebdtheque_pages, layout.ebdtheque_svg],
-            writes=[layout.text_frames],
+            [layout.ebdtheque_pages, layout.ebdtheque_svg],
+            [layout.text_frames],
         ),
-        "coco17_depth": Step(
-            # no other step runs this model, so --depth-weights is its own
-            lambda: coco17_depth(
-                layout,
-                model_source(args, "teacher")._replace(weights=args.depth_weights),
-                averaged=bool(args.averaged),
-                names=listed_photographs(args.photograph_list),
-                **making,
-            ),
-            reads=[layout.photographs],
-            writes=[layout.photograph_depth],
+        "coco17_depth": cli.Step(
+            predict_photographs, [layout.photographs], [layout.photograph_depth]
         ),
-        "generate_evaluation": Step(
-            lambda: generate_evaluation(
-                layout, args.split, args.annotator, ranking, args.host, args.port
-            ),
-            reads=[layout.frames, layout.manifest],
-            writes=[layout.orderings_of(args.annotator)] + [layout.uncertainty] * bool(ranking),
-        ),
+        "generate_evaluation": cli.Step(order_points, frames, ordered),
     }
     preparing = [name for name in steps if getattr(args, name) and name != "generate_evaluation"]
     if preparing and not args.dry_run:
         lock(layout.data_root, shared=preparing == ["coco17_depth"])
-    run_steps(parser, args, steps)
+    cli.run_steps(parser, args, steps)
 
 
 def panel_finder() -> Callable[[Path], list[Box]]:
     """A function from a page to the boxes of its panels."""
-    # imported here: the other actions start without torch
     from comics_depth.pages.panels import read_page
     from models.checkpoints import PAGE_NETWORK, load_network
 
@@ -227,32 +196,5 @@ def listed_photographs(path: Path | None) -> list[str] | None:
     return [line.split()[0] for _, line in lines_of(path) if not line.startswith("#")]
 
 
-def coco17_depth(*args, **options) -> None:
-    # imported here: the other actions start without torch
-    from comics_depth.data.pseudo_depth import write_pseudo_depth
-
-    write_pseudo_depth(*args, **options)
-
-
-def generate_evaluation(
-    layout: Layout,
-    split: str,
-    annotator: str | None,
-    ranking: tuple[ModelSource, int] | None,
-    host: str,
-    port: int,
-) -> None:
-    """Serves the page on which a person orders points, until Ctrl-C. ranking: a depth model, and
-    how many of the frames it is least sure of are shown (None: all, in the order of the lists)."""
-    frames = []
-    for part in ("validation", "test") if split == "both" else (split,):
-        frames += listed_frames(layout, part)
-    if ranking:
-        from comics_depth.evaluation.orderings import most_uncertain
-
-        frames = most_uncertain(layout, frames, *ranking)
-    OrderingServer(layout, frames, host, port, annotator).serve_until_interrupted()
-
-
 if __name__ == "__main__":
-    run_main(main)
+    cli.run_main(main)

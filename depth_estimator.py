@@ -4,31 +4,20 @@ printed, or to depth orderings of comics."""
 if __name__ == "__main__":
     import common.interrupts  # noqa: F401  Ctrl-C while the rest is imported
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from comics_depth.cli import (
-    Step,
-    apply_preset,
-    command_line,
-    model_source,
-    run_main,
-    run_steps,
-    values,
-)
+from comics_depth import cli
 from comics_depth.evaluation.predicting import as_predictor, predict_frames
 from comics_depth.images import write_figure
 from comics_depth.options import FITTING, TRAINING
-from comics_depth.paths import Layout, needed, run_name
-from comics_depth.training.cost import print_cost
+from comics_depth.paths import needed, run_name
 from comics_depth.training.devices import default_device
-from comics_depth.training.loop import Diverged, TrainingOptions, fit
+from comics_depth.training.loop import Diverged, TrainingOptions
 from comics_depth.training.run import finished_run
 from comics_depth.training.students import ORDERINGS, TRANSLATIONS, OrderingStudent, Student
 from common.errors import UserError
@@ -51,53 +40,50 @@ ACTIONS = {
 
 def main() -> None:
     models = ("depth_model", "depth_weights")
-    own = ("loss", "rates", "regulariser", "print_style", "translated", "interpolate")
-    parser = command_line(
-        __doc__, EXAMPLES, "tag", *TRAINING, *own, *models, "floats", actions=ACTIONS
-    )
+    own = ("print_style", "regulariser", "translated", "interpolate", "loss")
+    options = ("tag", *TRAINING, "rates", *own, *models, "floats")
+    parser = cli.command_line(__doc__, EXAMPLES, *options, actions=ACTIONS)
     parser.add_argument("variant", choices=(*TRANSLATIONS, ORDERINGS))
     args = parser.parse_args()
-    args = apply_preset(args, ORDERINGS if args.variant == ORDERINGS else "depth_estimator")
-    if args.translated and args.variant != ORDERINGS:
+    ordered = args.variant == ORDERINGS
+    if args.translated and not ordered:
         parser.error(
             f"--translated is for {ORDERINGS}; {args.variant} sees nothing but photographs"
         )
     if args.optimize_lr and args.variant == "add_text_ignoretext":
         parser.error(f"{args.variant} has no sweep of its own: it takes the rate of add_text")
+    cli.apply_preset(args, ORDERINGS if ordered else "depth_estimator")
     layout = args.layout
-    name = run_name("depth_estimator", args.variant, args.tag)
+    student = (OrderingStudent if ordered else Student)(
+        layout,
+        cli.model_source(args, "depth_model"),
+        TrainingOptions(**cli.values(args, *FITTING)),
+        recorded=cli.values(args, "preset", "variant", *own, *TRAINING),
+        **cli.values(args, "variant", "tag", *own, "image_size", "restart"),
+    )
     swept = run_name("depth_estimator", args.variant.removesuffix("_ignoretext"), args.tag)
     choice = layout.choice(f"{swept}_lr")
-    student = (OrderingStudent if args.variant == ORDERINGS else Student)(
-        layout,
-        args.variant,
-        args.tag,
-        model_source(args, "depth_model"),
-        args.loss,
-        args.image_size,
-        args.print_style,
-        args.regulariser,
-        args.translated or 0,
-        args.interpolate,
-        TrainingOptions(**values(args, *FITTING)),
-        values(args, "preset", "variant", *own[2:], "loss", *TRAINING),
-        args.restart,
-    )
-    written = values(args, "floats", "restart")
-    sweep = partial(optimize_lr, student, args.rates, choice)
-    fitting = partial(train, student, args.lr, choice)
-    predict = partial(generate_depth_images, layout, args.variant, name, **written)
+    run = layout.run(student.name)
+
+    def predict() -> None:
+        checkpoint = finished_run(run, f"`python depth_estimator.py {args.variant} --train`")
+        predictor = as_predictor(depth_model(str(checkpoint)), default_device())
+        made_by = {"depth_model": file_hash(checkpoint)}
+        written = cli.values(args, "floats", "restart")
+        predict_frames(layout, student.name, predictor, made_by, **written)
+
     reads = student.reads()
     fetched = downloads(*student.source)
-    run = layout.run(name)
-    known = args.variant != ORDERINGS and (args.lr or choice.exists())
-    cost = partial(fitting, fitting=print_cost) if known else None
+    measured = not ordered and (args.lr is not None or choice.exists())
+    predictions = [layout.predictions(student.name)]
     steps = {
-        "optimize_lr": Step(sweep, reads, [choice.parent], fetched),
-        "train": Step(fitting, reads, [run], fetched, cost),
-        "generate_depth_images": Step(predict, [layout.frames, run], [layout.predictions(name)]),
+        "optimize_lr": cli.Step(
+            lambda: optimize_lr(student, args.rates, choice), reads, [choice.parent], fetched
+        ),
+        "train": cli.Step(lambda: train(student, args.lr, choice), reads, [run], fetched, measured),
+        "generate_depth_images": cli.Step(predict, [layout.frames, run], predictions),
     }
-    run_steps(parser, args, steps)
+    cli.run_steps(parser, args, steps)
 
 
 def optimize_lr(student: Student, rates: list[float], choice: Path) -> None:
@@ -150,7 +136,7 @@ class RateChoice(TypedDict):
     made_of: dict[str, Any]
 
 
-def train(student: Student, lr: float | None, choice: Path, fitting: Callable = fit) -> None:
+def train(student: Student, lr: float | None, choice: Path) -> None:
     """Trains at `lr`, or at the rate that the sweep chose for the same models, data and loss."""
     if lr is None:
         swept = student.variant.removesuffix("_ignoretext")
@@ -166,18 +152,8 @@ def train(student: Student, lr: float | None, choice: Path, fitting: Callable = 
             )
         lr = chosen["lr"]
         print(f"{student.name}: learning rate {lr:g}, chosen by --optimize_lr of {swept}")
-    student.fit(student.layout.run(student.name), lr, student.options, fitting)
-
-
-def generate_depth_images(
-    layout: Layout, variant: str, name: str, *, floats: bool, restart: bool
-) -> None:
-    command = f"`python depth_estimator.py {variant} --train`"
-    checkpoint = finished_run(layout.run(name), command)
-    predictor = as_predictor(depth_model(str(checkpoint)), default_device())
-    made_by = {"depth_model": file_hash(checkpoint)}
-    predict_frames(layout, name, predictor, made_by, floats=floats, restart=restart)
+    student.fit(student.layout.run(student.name), lr, student.options)
 
 
 if __name__ == "__main__":
-    run_main(main)
+    cli.run_main(main)

@@ -8,28 +8,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from comics_depth.cli import (
-    apply_preset,
-    check_models,
-    command_line,
-    run_main,
-    values,
-    with_full_commands,
-)
+from comics_depth import cli
+from comics_depth.evaluation import published
 from comics_depth.evaluation.agreement import agreed_frames, agreement, agreement_text
 from comics_depth.evaluation.metrics import KINDS, PROTOCOLS
 from comics_depth.evaluation.pairs import read_pairs
-from comics_depth.evaluation.published import (
-    Published,
-    board_counts,
-    board_frames,
-    counts_of,
-    orderings_hash,
-    publish,
-    read_published,
-    record,
-    verify,
-)
 from comics_depth.evaluation.report import write_report
 from comics_depth.evaluation.scoring import (
     complete_maps,
@@ -64,50 +47,67 @@ EXAMPLES = """  python evaluation.py depth_estimator add_text_ignoretext
 
 
 def main() -> None:
-    args = apply_preset(command_parser().parse_args())
-    layout, protocol = args.layout, args.protocol
-    with_models = args.approach in ("models", "leaderboard")
-    models = named_models(args.words) if with_models else {}
-    check_models([*models.values()], args.licence_policy)
-    if models:
-        sets, baseline = model_sets(layout, models, args.baseline)
-    elif args.baseline or args.averaged or args.floats or args.restart:
+    args = cli.apply_preset(command_parser().parse_args())
+    layout, approach, protocol = args.layout, args.approach, args.protocol
+    models = named_models(args.words) if approach in ("models", "leaderboard") else {}
+    cli.check_models([*models.values()], args.licence_policy)
+    if not models and (args.baseline or args.averaged or args.floats or args.restart):
         raise UserError("--baseline, --averaged, --floats and --restart are options of `models`")
-    elif args.approach == "agreement":
-        return compare_annotators(layout, args.words, args.split, args.json, args.dry_run)
-    elif args.approach == "compare":
-        sets, baseline = compared_sets(layout, args.words)
-    elif args.approach == "verify":
-        sets, baseline = [], PredictionSet("published rows", args.report or LEADERBOARD, "")
-    else:
-        sets, baseline = stage_sets(layout, args.approach, args.words, args.tag)
+    if args.pairs and (approach not in ("predictions", "compare") or args.report):
+        raise UserError("--pairs goes with `predictions` and `compare`, without --report")
     annotators = args.orderings or [str(layout.orderings)]
+    if approach == "agreement":
+        annotators = args.words
+        if len(annotators) != 2:
+            found = " ".join(annotators) or "none"
+            raise UserError(f"agreement needs two annotators (found: {found})")
     folders = [orderings_folder(layout, annotator) for annotator in annotators]
     if args.agreed and len(folders) < 2:
         raise UserError("--agreed needs --orderings of two annotators or more")
-    if args.pairs and (args.approach not in ("predictions", "compare") or args.report):
-        raise UserError("--pairs goes with `predictions` and `compare`, without --report")
-    own_folder = any(Path(word) in folders for word in args.orderings or [])
-    splits = None if args.pairs else chosen_splits(args.split, own_folder, protocol)
+    # the 2020 code never scored the test split
+    split = args.split or ("validation" if protocol == "original" else "both")
+    splits = ("validation", "test") if split == "both" else (split,)
+    # a folder that was given without a split is scored whole
+    given = approach == "agreement" or any(Path(word) in folders for word in args.orderings or [])
+    if args.pairs or (given and args.split is None):
+        splits = None
+    where = " and ".join(map(str, folders))
+    orderings = f"the orderings in {where} ({' and '.join(splits or ['all'])})"
+    if approach == "agreement":
+        if args.dry_run:
+            return print(f"would compare {orderings}")
+        found = agreement(ordered_frames(layout, folders, splits, "corrected"))
+        print(agreement_text(found, *(Path(annotator).name for annotator in annotators)))
+        if args.json:
+            write_json(args.json, found)
+            print(f"\nwrote {args.json}")
+        return
+    if approach == "verify":
+        board = args.report or LEADERBOARD
+        if args.dry_run:
+            return print(f"would verify rows of {board} with {orderings}")
+        return verify_rows(layout, board, args.words, folders, splits)
+
+    if models:
+        sets, baseline = model_sets(layout, models, args.baseline)
+    elif approach == "compare":
+        sets, baseline = compared_sets(layout, args.words)
+    else:
+        sets, baseline = stage_sets(layout, approach, args.words, args.tag)
     report = args.report
-    if report is None and args.approach in ("all", "models"):
+    if report is None and approach in ("all", "models"):
         report = layout.results / ("models" if models else "")
     if args.dry_run:
-        where = (
-            args.pairs or f"{' and '.join(map(str, folders))} ({' and '.join(splits or ['all'])})"
-        )
-        print(f"would score, {protocol} protocol, the orderings in {where}:")
+        print(f"would score, {protocol} protocol, {args.pairs or orderings}:")
         for one in sets:
             missing = "" if one.folder.is_dir() else " (missing)"
             model = f", predicted by {models[one.name]}" if one.name in models else ""
             print(f"  {one.name} from {one.folder}{missing}{model}")
         print(f"compared to {baseline.name}")
-        board = LEADERBOARD.with_suffix(".md") if args.approach == "leaderboard" else None
+        board = LEADERBOARD.with_suffix(".md") if approach == "leaderboard" else None
         for path in filter(None, (args.json, report and report / "report.html", board)):
             print(f"would write {path}")
         return
-    if args.approach == "verify":
-        return verify_rows(layout, baseline.folder, args.words, folders, splits)
 
     kinds = tuple(KINDS)
     caption = CAPTION.format(baseline=baseline.name, protocol=protocol)
@@ -115,7 +115,7 @@ def main() -> None:
         frames, kinds, note = read_pairs(args.pairs, args.nearest)
         caption += note
     elif all(one.folder == LEADERBOARD for one in sets):
-        frames = board_frames(sets[0].name, splits)
+        frames = published.board_frames(sets[0].name, splits)
     else:
         frames = ordered_frames(layout, folders, splits, protocol)
     if args.orderings:
@@ -127,13 +127,14 @@ def main() -> None:
         from comics_depth.evaluation import models as networks  # nothing else here needs torch
 
         names = [frame.name for frame in frames]
-        options = values(args, "averaged", "floats", "restart")
+        options = cli.values(args, "averaged", "floats", "restart")
         failed = networks.predict_with_models(layout, models, names, **options)
         if baseline.name in failed:
             raise UserError(f"--baseline {baseline.name} gave no depth; see above")
         sets = [one for one in sets if one.name not in failed]
         caption += networks.about_models(models, failed)
-    counts = {one: board_counts(one.name, frames) for one in sets if one.folder == LEADERBOARD}
+    on_board = [one for one in sets if one.folder == LEADERBOARD]
+    counts = {one: published.board_counts(one.name, frames) for one in on_board}
     maps = {}
     if wanted := [one for one in sets if one not in counts]:
         other = baseline if baseline not in counts else wanted[0]
@@ -145,53 +146,55 @@ def main() -> None:
         rows.sort(key=lambda row: ("all", *SPLITS).index(row.split))
     print(markdown(rows, caption), end="")
     if baseline not in counts and not args.pairs:
-        remedy = with_full_commands(baseline.remedy)
+        remedy = cli.with_full_commands(baseline.remedy)
         print(f"\nNot compared to {baseline.name}: predictions are missing. {remedy}")
     if args.json:
-        document = scores_document(sets, counts, baseline, rows, protocol, kinds)
-        write_json(args.json, document)
+        write_json(args.json, scores_document(sets, counts, baseline, rows, protocol, kinds))
         print(f"\nwrote {args.json}")
-    if not report and args.approach != "leaderboard":
+    if not report and approach != "leaderboard":
         return
     how = {"protocol": protocol, "averaged": bool(args.averaged), "splits": splits}
+    own = {o.name: published.record(layout, o, maps[o], how) for o in sets if o in maps}
     records = {
         "protocol": protocol,
         "baseline": baseline.name,
-        "orderings": orderings_hash(frames),
-        "rows": {one.name: record(layout, one, maps[one], how) for one in sets if one in maps},
+        "orderings": published.orderings_hash(frames),
+        "rows": own,
     }
     if report:
         lock(report)
         write_report(report, rows, caption, protocol, frames, maps, layout.frame)
         write_json(report / "records.json", records)
-    if args.approach == "leaderboard":
-        for row, own in records["rows"].items():
-            own |= networks.about_model(models.get(row, row))
-        print(f"\nwrote {publish(LEADERBOARD, Published(rows, records))}")
+    if approach == "leaderboard":
+        for row, entry in own.items():
+            entry |= networks.about_model(models.get(row, row))
+        path = published.publish(LEADERBOARD, published.Published(rows, records))
+        print(f"\nwrote {path}")
 
 
 def verify_rows(
-    layout: Layout, folder: Path, rows: list[str], orderings: list[Path], splits: Sequence[str]
+    layout: Layout, board: Path, rows: list[str], orderings: list[Path], splits: Sequence[str]
 ) -> None:
     """Counts published rows (none: all) anew from their predictions. Raises UserError if one is
     not what its predictions give."""
-    published = read_published(folder)
-    frames = ordered_frames(layout, orderings, splits, published.records["protocol"])
+    known = published.read_published(board)
+    frames = ordered_frames(layout, orderings, splits, known.records["protocol"])
     failed = []
-    for row in rows or published.records["rows"]:
-        counts_of(published, row)
-        name = published.records["rows"][row]["predictions"]
+    for row in rows or known.records["rows"]:
+        published.counts_of(known, row)
+        name = known.records["rows"][row]["predictions"]
         one = PredictionSet(row, layout.predictions(name), f"Predict it: {name}")
         maps = complete_maps(layout, [one], one, frames, allow_missing=False)[one]
-        faults = verify(published, row, frames, maps)
+        faults = published.verify(known, row, frames, maps)
         failed += [row] if faults else []
         print(f"{row}: {'; '.join(faults) or f'the published row, {len(frames)} frames'}")
     if failed:
-        raise UserError(f"not the published rows of {folder}: {', '.join(failed)}")
+        raise UserError(f"not the published rows of {board}: {', '.join(failed)}")
 
 
 def command_parser() -> argparse.ArgumentParser:
-    parser = command_line(__doc__, EXAMPLES, "tag", "averaged", "floats", "trust_code", "restart")
+    shared = ("tag", "averaged", "floats", "trust_code", "restart")
+    parser = cli.command_line(__doc__, EXAMPLES, *shared)
     add = parser.add_argument
     others = ("all", "predictions", "models", "leaderboard", "compare", "verify", "agreement")
     add(
@@ -209,15 +212,9 @@ def command_parser() -> argparse.ArgumentParser:
         + "; all: nothing; predictions: FOLDER of <frame>.png (8 or 16 bit) or .npy (preferred),"
         " larger = nearer; models: names, runs, checkpoints, TorchScript files, hf:<repo id or"
         " folder>, each also as ROW=MODEL; compare: two rows of the leaderboard, prediction sets or"
-        " FOLDERs; verify: rows (none: all); agreement: two annotators or FOLDERs. The points of"
-        " two people are one where each is the other's nearest and they are no farther apart than"
-        " 2 %% of the longer side of the box around all points of the two",
+        " FOLDERs; verify: rows (none: all); agreement: two annotators or FOLDERs",
     )
-    add(
-        "--baseline",
-        metavar="ROW",
-        help="models: the row that all are compared to (default lower_is_nearer)",
-    )
+    add("--baseline", metavar="ROW", help="of models, what they are compared to (lower_is_nearer)")
     add(
         "--orderings",
         nargs="+",
@@ -225,23 +222,9 @@ def command_parser() -> argparse.ArgumentParser:
         help="folders of depth orderings or names of annotators, all of whose pairs are scored"
         " (default: the data root's folder); of a folder without --split, every ordering there",
     )
-    add(
-        "--agreed",
-        action="store_true",
-        help="score only the pairs that all these annotators have put into the same order",
-    )
-    add(
-        "--split",
-        choices=("validation", "test", "both"),
-        help="frames to score (default: both, each in a section of its own)",
-    )
-    add(
-        "--protocol",
-        choices=PROTOCOLS,
-        default="corrected",
-        help="original: the scorer of 2020 with its faults, for old numbers, without --split on"
-        " validation (default: corrected)",
-    )
+    add("--agreed", action="store_true", help="only pairs that all of them put into one order")
+    add("--split", choices=("validation", "test", "both"), help="frames to score (default: both)")
+    add("--protocol", choices=PROTOCOLS, default="corrected", help="original: the scorer of 2020")
     add(
         "--pairs",
         type=Path,
@@ -249,52 +232,20 @@ def command_parser() -> argparse.ArgumentParser:
         help="predictions, compare: score pairs of DA-2K (annotations.json) or AI4VA instead of"
         " orderings; a depth map has the path of its image, without `images/`",
     )
-    add(
-        "--nearest",
-        choices=("smallest", "largest"),
-        default="smallest",
-        help="the end of AI4VA's Interdepth and Intradepth that is near (default: smallest)",
-    )
+    near = ("smallest", "largest")
+    add("--nearest", choices=near, default=near[0], help="near end of AI4VA (default: smallest)")
     add("--json", type=Path, help="also write the scores to this file")
     add(
         "--report",
         type=Path,
         metavar="FOLDER",
         help="also write tables, figure and a page to open in a browser there (all, models: always,"
-        " default <runs root>/evaluation, .../evaluation/models); verify: whose rows (default:"
-        " docs/leaderboard)",
+        " default <runs root>/evaluation[/models]); verify: whose rows (default: docs/leaderboard)",
     )
     add("--allow-missing", action="store_true", help="all: leave out rows without predictions")
     parser.set_defaults(averaged=False)  # in presets it is about the teacher's depth
     return parser
 
 
-def compare_annotators(
-    layout: Layout, annotators: list[str], split: str | None, json: Path | None, dry_run: bool
-) -> None:
-    """Prints how alike two annotators have ordered what both have clicked."""
-    if len(annotators) != 2:
-        raise UserError(f"agreement needs two annotators (found: {' '.join(annotators) or 'none'})")
-    folders = [orderings_folder(layout, annotator) for annotator in annotators]
-    if dry_run:
-        print(f"would compare the orderings in {folders[0]} and {folders[1]}")
-        return
-    splits = chosen_splits(split, own_orderings=True, protocol="corrected")
-    found = agreement(ordered_frames(layout, folders, splits, "corrected"))
-    print(agreement_text(found, *(Path(annotator).name for annotator in annotators)))
-    if json:
-        write_json(json, found)
-        print(f"\nwrote {json}")
-
-
-def chosen_splits(split: str | None, own_orderings: bool, protocol: str) -> tuple[str, ...] | None:
-    """The splits to score; None: every ordering of a folder that was given without a split."""
-    if split is None and own_orderings:
-        return None
-    # The 2020 code never scored the test split.
-    split = split or ("validation" if protocol == "original" else "both")
-    return ("validation", "test") if split == "both" else (split,)
-
-
 if __name__ == "__main__":
-    run_main(main)
+    cli.run_main(main)

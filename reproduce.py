@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from comics_depth.cli import apply_preset, command_line, model_source, run_main
+from comics_depth import cli
+from comics_depth.options import number
 from comics_depth.running import StageRunner
-from comics_depth.stages import Stage, StageLog, list_stages
+from comics_depth.stages import StageLog, list_stages
 from common.errors import UserError
 
 EXAMPLES = """\
@@ -23,7 +24,7 @@ gone or changed, and with --restart where what it was made from has changed."""
 
 def main() -> None:
     models = ("teacher", "depth_model", "depth_weights")
-    parser = command_line(__doc__, EXAMPLES, "seed", *models, "restart")
+    parser = cli.command_line(__doc__, EXAMPLES, "seed", *models, "restart")
     add = parser.add_argument
     add(
         "--epoch-scale",
@@ -31,68 +32,45 @@ def main() -> None:
         default=1,
         help="multiplies the epochs of what trains by gradient (default 1)",
     )
-    add(
-        "--stop-after",
-        metavar="WORD",
-        help="stop after the first stage whose command holds this word",
-    )
+    add("--stop-after", metavar="WORD", help="the last stage, the first whose command holds this")
     add(
         "--jobs",
-        type=int,
+        type=number(int, 1, 256),
         default=1,
         metavar="N",
         help="stages at the same time, on a CPU (default 1); they print to logs/ of the runs root",
     )
     add("--check", action="store_true", help="say what is there and what is missing; run nothing")
     args = parser.parse_args()
-    options = {"teacher": args.teacher, "depth_model": args.depth_model}  # left out: up to stages
-    layout = apply_preset(args).layout
-    sources = [model_source(args, "teacher"), model_source(args, "depth_model")]
-    options |= {"depth_weights": args.depth_weights, "epoch_scale": args.epoch_scale}
-    stages = list_stages(args.preset, layout, *sources, **options)
-    ends = [
-        n for n, stage in enumerate(stages, start=1) if (args.stop_after or "\n") in stage.title
-    ]
-    chosen = stages[: ends[0]] if ends else stages
-    shared = ["--preset", args.preset]
-    shared += ["--data-root", str(layout.data_root), "--runs-root", str(layout.runs_root)]
+    options = cli.values(args, "teacher", "depth_model")  # what is left out is up to the stages
+    layout = cli.apply_preset(args).layout
+    options |= cli.values(args, "depth_weights", "epoch_scale")
+    sources = [cli.model_source(args, role) for role in ("teacher", "depth_model")]
+    stages = list_stages(args.preset, layout, args.seed, *sources, **options)
+    ends = [n for n, stage in enumerate(stages, 1) if (args.stop_after or "\n") in stage.title]
+    count = ends[0] if ends else len(stages)
     log = StageLog(layout.runs_root / "stages.json", empty=args.restart)
     if args.check:
         from comics_depth import doctor  # with torch, which nothing else here needs
 
-        lines = [full_line(stage, shared, args.seed) for stage in stages]
         roles = dict(zip(("teacher", "depth model"), sources, strict=True))
         parts = {
             "machine": doctor.machine(layout.data_root),
             "data": doctor.datasets(layout, needed=args.preset != "demo"),
             "models": doctor.models(roles),
-            "stages": doctor.stages(stages, lines, log),
+            "stages": doctor.stages(stages, log),
         }
         return show_check(parts)
     if args.dry_run:
-        for number, stage in enumerate(chosen, start=1):
-            done = log.state(full_line(stage, shared, args.seed), stage) == "done"
-            print(f"[{number}/{len(stages)}] python {stage.title}" + (" (done)" if done else ""))
+        for place, stage in enumerate(stages[:count], start=1):
+            done = " (done)" if log.state(stage) == "done" else ""
+            print(f"[{place}/{len(stages)}] python {stage.title}{done}")
         return
-    runner = StageRunner(
-        stages,
-        [full_line(stage, shared, args.seed) for stage in stages],
-        log,
-        outputs=layout.runs_root / "logs",
-        checked=layout.checked_manifest,
-        jobs=args.jobs,
-        restart=args.restart,
-    )
     started = time.perf_counter()
-    ran = runner.run(len(chosen))
+    runner = StageRunner(stages, log, layout.runs_root / "logs", args.jobs, args.restart)
+    ran = runner.run(count)
     minutes = (time.perf_counter() - started) / 60
-    report(layout.results / "table.md", ran, f"{len(chosen)} of {len(stages)}", minutes)
-
-
-def full_line(stage: Stage, shared: list[str], seed: int) -> list[str]:
-    """The command of a stage with the options that all stages share."""
-    script, *rest = stage.command
-    return [script, *shared, *rest, *([] if script == "evaluation.py" else ["--seed", str(seed)])]
+    report(layout.results / "table.md", ran, f"{count} of {len(stages)}", minutes)
 
 
 def show_check(parts: dict[str, Iterable[str]]) -> None:
@@ -118,4 +96,4 @@ def report(table: Path, ran: int, done: str, minutes: float) -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    cli.run_main(main)

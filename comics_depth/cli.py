@@ -7,12 +7,11 @@ import re
 import shlex
 import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from comics_depth.options import LIMITS, OPTIONS, PRESETS
+from comics_depth.options import OPTIONS, PRESETS
 from comics_depth.paths import Layout
 from common import interrupts
 from common.errors import UserError
@@ -38,13 +37,13 @@ def command_line(
     description: str,
     examples: str,
     *names: str,
-    actions: dict[str, str | None] | None = None,
+    actions: dict[str, str] | None = None,
 ) -> argparse.ArgumentParser:
     """A parser with the options every command has (--data-root, --runs-root, --preset, --dry-run)
     and those of OPTIONS that are named; --trust-code comes with the options of models.
 
-    actions: name -> help of what the command can do, --its_name or the initials of its words (None:
-    the script adds an option of another kind). examples: commands to paste, one a line."""
+    actions: name -> help of what the command can do, --its_name or the initials of its words.
+    examples: commands to paste, one a line."""
     parser = CommandLine(
         description=description,
         epilog="examples:\n" + examples,
@@ -68,26 +67,24 @@ def command_line(
     for name, text in (actions or {}).items():
         # one spelling where the two are the same
         spelled = dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}"))
-        if text:
-            short = "-" + "".join(word[0] for word in name.split("_"))
-            parser.add_argument(short, *spelled, action="store_true", help=text)
+        short = "-" + "".join(word[0] for word in name.split("_"))
+        parser.add_argument(short, *spelled, action="store_true", help=text)
     return parser
 
 
 def preset_values(preset: str, stage: str) -> dict[str, Any]:
     """Option -> value of a stage in a preset. Raises UserError if the preset has no such stage."""
     stages = PRESETS[preset]
-    translation = stages["translation"] if stage in ("natural2comics", "add_text") else {}
-    if stage not in stages and not translation:
+    inherited = stages["translation"] if stage in ("natural2comics", "add_text") else {}
+    if stage not in stages and not inherited:
         having = " and ".join(f"--preset {name}" for name in PRESETS if stage in PRESETS[name])
         raise UserError(f"--preset {preset} has no stage {stage}; {having} has it")
-    return {**stages["common"], **translation, **stages.get(stage, {})}
+    return {**stages["common"], **inherited, **stages.get(stage, {})}
 
 
 def apply_preset(args: argparse.Namespace, stage: str = "common") -> argparse.Namespace:
-    """Sets every option that was left out to its value in the preset, and `args.layout`, and obeys
-    --trust-code. Options that a stage does not know stay None. Raises UserError for a missing data
-    root or a stage that the preset does not have."""
+    """Sets every option that was left out to its value in the preset (None if the stage does not
+    know it) and `args.layout`, and obeys --trust-code. Raises UserError for a missing data root."""
     values = preset_values(args.preset, stage)
     if args.data_root is None and "data_root" not in values:
         raise UserError(
@@ -96,12 +93,6 @@ def apply_preset(args: argparse.Namespace, stage: str = "common") -> argparse.Na
     for name, value in values.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
-    for name, (low, high) in LIMITS.items():
-        found = getattr(args, name, None)
-        for value in found if isinstance(found, list) else [found]:
-            if value is not None and not low <= value <= high:  # NaN is not
-                option = name.replace("_", "-")
-                raise UserError(f"--{option}: expected {low:g} to {high:g}, found {value}")
     if getattr(args, "trust_code", False):
         trust_code()
     args.layout = Layout(Path(args.data_root), Path(args.runs_root))
@@ -114,8 +105,8 @@ def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 
 def model_source(args: argparse.Namespace, role: str) -> ModelSource:
-    """The teacher or depth model that was asked for; --depth-weights belongs to the depth model,
-    and to the teacher where both are the same. Raises UserError if there is none."""
+    """The teacher or depth model that was asked for, with --depth-weights if it is the depth model
+    or the same. Raises UserError if there is none, or its licence is refused."""
     name = getattr(args, role)
     if name is None:
         raise UserError(
@@ -135,14 +126,14 @@ def check_models(names: Sequence[str], policy: str) -> None:
 
 
 class Step(NamedTuple):
-    """An action of a script: `run` does it. The rest is what --dry-run says of it; `cost` prints
-    more, where all is there that it reads."""
+    """An action of a script: `run` does it. The rest is what --dry-run says of it; a step that is
+    `measured` runs then too, if all is there that it reads, and says what it would cost."""
 
     run: Callable[[], Any]
     reads: Sequence[Path]
     writes: Sequence[Path]
     downloads: Sequence[str] = ()
-    cost: Callable[[], Any] | None = None
+    measured: bool = False
 
 
 def run_steps(
@@ -166,9 +157,9 @@ def run_steps(
             print(f"  would download  {url}")
         for path in step.writes:
             print(f"  would write  {path}")
-        if step.cost and not step.downloads and all(path.exists() for path in step.reads):
+        if step.measured and not step.downloads and all(path.exists() for path in step.reads):
             try:
-                step.cost()
+                step.run()
             except UserError as error:  # what an earlier stage makes is not there or unfinished
                 print(f"  cost unknown: {with_full_commands(str(error))}")
 
@@ -182,8 +173,7 @@ def full_command(line: str) -> str:
     given = vars(parser.parse_known_args(sys.argv[1:])[0])
     if given["preset"] == "paper":
         del given["preset"]
-    # pages, photographs and text maps have no tag; of the text network, only its own script
-    # knows one
+    # pages and text maps have no tag, and only its own script knows that of the text network
     script = line.split()[0]
     untagged = script in ("datasets_preparation.py", "comics2textareas.py")
     if untagged and Path(sys.argv[0]).name != script:
@@ -206,10 +196,9 @@ def run_main(main: Callable[[], None]) -> None:
         ended_by[0] = number
         raise KeyboardInterrupt
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, end)
-        if signal.getsignal(signal.SIGINT) is interrupts.end:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGINT) is interrupts.end:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return main()
     except KeyboardInterrupt:

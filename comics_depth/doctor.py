@@ -84,14 +84,14 @@ def models(sources: dict[str, ModelSource]) -> Iterator[str]:
             yield f"MISSING trust in {error}"
 
 
-def stages(listed: Sequence[Stage], lines: Sequence[list[str]], log: StageLog) -> Iterator[str]:
+def stages(listed: Sequence[Stage], log: StageLog) -> Iterator[str]:
     """For each stage whether it is done or can run, or what it waits for. What is made from files
     that another stage leaves waits for that stage."""
     left_by = {path: stage for stage in listed for path in stage.left}
-    for number, (stage, line) in enumerate(zip(listed, lines, strict=True), start=1):
+    for number, stage in enumerate(listed, start=1):
         missing = [path for path in stage.inputs if not path.exists()]
         makers = [left_by[path] for path in missing if path in left_by]
-        if log.state(line, stage) == "done":
+        if log.state(stage) == "done":
             state = "done"
         elif makers:
             state = f"after: python {makers[0].title}"

@@ -1,11 +1,10 @@
-"""The only place that spells a path: dataset folders as the method defines them, runs, predictions,
-results."""
+"""Paths of datasets, runs, predictions and results, spelt nowhere else; lists, manifests, names."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from comics_depth.images import find_image
 from common.errors import UserError
@@ -30,26 +29,23 @@ class FrameEntry(TypedDict):
 
 
 def run_name(approach: str, variant: str, tag: str | None = None) -> str:
-    """`<approach>_<variant>[-tag]`, the name of a run folder and of its folder of predictions."""
+    """`<approach>_<variant>[-tag]`, the name of a run and of its predictions."""
     if tag and ("/" in tag or tag.startswith(".")):
         raise UserError(f"--tag {tag!r}: a tag is one word without slashes")
     return f"{approach}_{variant}" + (f"-{tag}" if tag else "")
 
 
 class Place:
-    """An attribute of Layout: a path below the data root."""
+    """An attribute of Layout: a path below the data root, or, where the path has braces, a function
+    that gives it of a frame, photograph, split ... by the name that they stand for."""
 
     def __init__(self, path: str):
         self.path = path
 
-    def __get__(self, layout: "Layout", _: type) -> Path:
+    def __get__(self, layout: "Layout", _: type) -> Any:
+        if "{}" in self.path:
+            return lambda name: layout.data_root / self.path.format(name)
         return layout.data_root / self.path
-
-
-def each(pattern: str) -> Callable[["Layout", str], Path]:
-    """A method of Layout: the path of a frame, photograph, split ... by its name, which stands for
-    the braces."""
-    return lambda layout, name: layout.data_root / pattern.format(name)
 
 
 @dataclass(frozen=True)
@@ -63,38 +59,36 @@ class Layout:
     # Datasets as downloaded
     dcm = Place("dcm_dataset.git")
     dcm_images = Place("dcm_dataset.git/images")
-    dcm_image = each("dcm_dataset.git/images/{}.jpg")
+    dcm_image = Place("dcm_dataset.git/images/{}.jpg")
     dcm_boxes = Place("dcm_dataset.git/groundtruth")
     ebdtheque = Place("eBDtheque_database_v3")
     ebdtheque_pages = Place("eBDtheque_database_v3/Pages")
     ebdtheque_svg = Place("eBDtheque_database_v3/GT")
     photographs = Place("coco_val2017")
-    import_note = each(
-        "import_{}.json"
-    )  # {folder}: where an imported domain (comics or natural) came from
+    import_note = Place("import_{}.json")  # {folder}: where comics or natural were imported from
 
     # Pages as Pepper&Carrot has them: lettering of whole pages (white), and pages without it
     page_masks = Place("text_masks")
-    page_mask = each("text_masks/{}.png")
+    page_mask = Place("text_masks/{}.png")
     text_free_pages = Place("text_free")
-    text_free_page = each("text_free/{}.jpg")
+    text_free_page = Place("text_free/{}.jpg")
 
     # Photographs: the teacher's inverse depth, and who it is: {name, sha256}; lists of names
     # (train, validation)
     photograph_depth = Place("coco_val2017_depth")
-    photograph_depth_map = each("coco_val2017_depth/{}.png")
+    photograph_depth_map = Place("coco_val2017_depth/{}.png")
     photograph_teacher = Place("coco_val2017_depth/teacher.json")
-    photograph_list = each("coco_val2017_{}.txt")
+    photograph_list = Place("coco_val2017_{}.txt")
 
     # Frames of DCM. Manifest: {frame id: {page, box: [x1, y1, x2, y2], split, legacy, image}}
     cropped = Place("dcm_cropped")
     frames = Place("dcm_cropped/images")
-    frame = each("dcm_cropped/images/{}.jpg")
-    frame_list = each("dcm_cropped/{}.txt")
+    frame = Place("dcm_cropped/images/{}.jpg")
+    frame_list = Place("dcm_cropped/{}.txt")
     manifest = Place("dcm_cropped/manifest.json")
     orderings = Place("dcm_cropped/depth")
-    ordering = each("dcm_cropped/depth/{}.txt")
-    predictions = each("dcm_cropped/predictions/{}")  # by the name of the run
+    ordering = Place("dcm_cropped/depth/{}.txt")
+    predictions = Place("dcm_cropped/predictions/{}")  # by the name of the run
     # Depth of training frames by the model that is to learn their orderings; who it is
     starting_depth = Place("dcm_cropped/starting_depth")
     # Frame -> how far a depth model disagrees with itself on it: {made_by, disagreement}
@@ -102,24 +96,22 @@ class Layout:
     # The U-Net's soft text map of a frame, 8-bit grey, 255 = text; hash, epoch and threshold of the
     # U-Net that made it
     text_maps = Place("dcm_cropped/text_areas")
-    text_map = each("dcm_cropped/text_areas/{}.png")
+    text_map = Place("dcm_cropped/text_areas/{}.png")
     text_choice = Place("dcm_cropped/text_areas/network.json")
     no_text = Place("dcm_cropped_noballoons")
     no_text_checked = Place("dcm_cropped_noballoons_human")
-    crop_marks = Place(
-        "dcm_cropped_noballoons/removed.json"
-    )  # crops that a person has marked as showing text
-    crop_manifest = Place("dcm_cropped_noballoons/manifest.json")  # {frame id: {box, text}}
-    checked_manifest = Place(
-        "dcm_cropped_noballoons_human/manifest.json"
-    )  # {who, kept, removed, crops}
+    # crops that a person has marked as showing text
+    crop_marks = Place("dcm_cropped_noballoons/removed.json")
+    # {frame id: {box, text}}; {who, kept, removed, crops}
+    crop_manifest = Place("dcm_cropped_noballoons/manifest.json")
+    checked_manifest = Place("dcm_cropped_noballoons_human/manifest.json")
 
     # Frames of eBDtheque and their text masks, 8-bit grey, 0 or 255 = text. Manifest: {frame id:
     # {page, box, split, classes}}
     text_frames = Place("eBDtheque_cropped")
-    text_frame = each("eBDtheque_cropped/images/{}.jpg")
-    text_mask = each("eBDtheque_cropped/masks/{}.png")
-    text_list = each("eBDtheque_cropped/{}.txt")
+    text_frame = Place("eBDtheque_cropped/images/{}.jpg")
+    text_mask = Place("eBDtheque_cropped/masks/{}.png")
+    text_list = Place("eBDtheque_cropped/{}.txt")
     text_manifest = Place("eBDtheque_cropped/manifest.json")
 
     # Exact inverse depth, `<name>.png`, which only the synthetic world has
@@ -142,9 +134,7 @@ class Layout:
         """Raises UserError if no image of that name is there."""
         path = find_image(self.photographs, name)
         if path is None:
-            raise UserError(
-                f"{self.photographs}: no photograph named {name}, which a list of photographs names"
-            )
+            raise UserError(f"{self.photographs}: no photograph named {name}, which a list names")
         return path
 
     def run(self, name: str) -> Path:
@@ -177,8 +167,8 @@ def needed(path: Path, command: str) -> Path:
 
 
 def read_names(path: Path, command: str = "") -> list[str]:
-    """Names of a list file, one a line; blank lines and a missing final newline do no harm. Raises
-    UserError naming `command`, which writes the file, if it is missing."""
+    """Names of a list file, one a line. Raises UserError naming `command`, which writes the file,
+    if it is missing."""
     return [line for _, line in lines_of(needed(path, command))]
 
 
@@ -222,13 +212,13 @@ def find_named(
     other frames have that 2020 name."""
     for name in (frame, legacy_name(frame)):
         others = meant.get(name, set()) - {frame}
-        path = next(
-            (path for suffix in suffixes if (path := folder / f"{name}{suffix}").exists()), None
-        )
-        if path is None or name in others:
+        there = [path for suffix in suffixes if (path := folder / f"{name}{suffix}").exists()]
+        if not there or name in others:
             continue
         if name != frame and others:
             both = ", ".join(sorted({frame, *others}))
-            raise UserError(f"{path} could belong to any of {both}; rename it to the one it shows")
-        return path
+            raise UserError(
+                f"{there[0]} could belong to any of {both}; rename it to the one it shows"
+            )
+        return there[0]
     return None

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +18,7 @@ TOLD = 15  # lines of its output that are shown of a stage that failed
 
 
 class Running(NamedTuple):
-    """A stage that runs. started: in seconds; output: the file of what it prints, None for the
-    terminal."""
+    """A stage that runs. output: the file of what it prints, None for the terminal."""
 
     title: str
     inputs: dict[str, str | None]
@@ -27,27 +27,18 @@ class Running(NamedTuple):
     output: Path | None
 
 
+@dataclass
 class StageRunner:
-    """Runs stages that are not done, up to `jobs` at the same time.
+    """Runs stages that are not done, up to `jobs` at the same time. outputs: the folder for what is
+    printed where several run; restart: all are run, from their start."""
 
-    lines: the whole command of each. outputs: the folder for what is printed where several run.
-    checked: the file that the hand check leaves. restart: all are run, from their start."""
-
-    def __init__(
-        self,
-        stages: list[Stage],
-        lines: list[list[str]],
-        log: StageLog,
-        *,
-        outputs: Path,
-        checked: Path,
-        jobs: int,
-        restart: bool,
-    ) -> None:
-        self.stages, self.lines, self.log = stages, lines, log
-        self.outputs, self.checked, self.jobs, self.restart = outputs, checked, jobs, restart
-        self.running: dict[int, Running] = {}
-        self.ran = 0
+    stages: list[Stage]
+    log: StageLog
+    outputs: Path
+    jobs: int
+    restart: bool
+    ran: int = 0
+    running: dict[int, Running] = field(default_factory=dict)
 
     def run(self, count: int) -> int:
         """Runs the first `count` stages; returns how many were not done. Raises UserError if one
@@ -76,12 +67,13 @@ class StageRunner:
 
     def start(self, number: int) -> None:
         """Starts a stage, or says that it is done."""
-        stage, line = self.stages[number], self.lines[number]
+        stage = self.stages[number]
         title = f"[{number + 1}/{len(self.stages)}] python {stage.title}"
-        state = self.log.state(line, stage)
+        line, state = stage.line, self.log.state(stage)
         evaluates = line[0] == EVALUATE
         if state == "done" and not (self.ran and evaluates):
-            print(f"{title}: done in {self.log.seconds(line):.0f} s", flush=True)
+            seconds = self.log.entries[stage.key()]["seconds"]
+            print(f"{title}: done in {seconds:.0f} s", flush=True)
             return
         if not evaluates and (self.restart or state == "anew"):
             line = [*line, "--restart"]
@@ -95,8 +87,7 @@ class StageRunner:
         self.ran += 1
 
     def ended(self, number: int) -> bool:
-        """Whether a stage does not run any more; Ctrl-C ends the hand check alone, whose page is
-        served until then."""
+        """Whether a stage does not run any more; Ctrl-C ends the hand check alone."""
         process = self.running[number].process
         if self.stages[number].command != HAND_CHECK:
             return process.poll() is not None
@@ -107,14 +98,14 @@ class StageRunner:
         return True
 
     def finish(self, number: int) -> bool:
-        """Records a stage that ended well, or shows what it printed last; returns whether it did:
-        for the hand check, whether what it leaves is there."""
+        """Records a stage that ended well, or shows what it printed last; returns which it was."""
         one, stage = self.running.pop(number), self.stages[number]
         seconds = time.perf_counter() - one.started
-        served = stage.command == HAND_CHECK
-        good = self.checked.exists() if served else one.process.returncode == 0
+        good = one.process.returncode == 0
+        if stage.command == HAND_CHECK:
+            good = all(path.exists() for path in stage.left)
         if good:
-            self.log.add(self.lines[number], stage, one.inputs, seconds)
+            self.log.add(stage, one.inputs, seconds)
         if one.output:
             print(f"{one.title}: " + (f"{seconds:.0f} s" if good else "failed"), flush=True)
         if one.output and not good:

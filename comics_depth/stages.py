@@ -18,12 +18,13 @@ HAND_CHECK = [TEXT, "--check_by_hand"]
 
 
 class Stage(NamedTuple):
-    """A command, without the options that all stages share.
+    """A command, and its whole `line` with the options that all stages share.
 
     inputs: files that it starts over for when their content has changed; left: files and folders
     that it leaves, and used: others, that it is run again for when they are gone or changed."""
 
     command: list[str]
+    line: list[str]
     inputs: list[Path]
     left: list[Path]
     used: list[Path]
@@ -42,6 +43,10 @@ class Stage(NamedTuple):
         made = {path for stage in unfinished for path in stage.left}
         alone = any(stage.alone for stage in unfinished)
         return alone or (self.alone and bool(unfinished)) or not made.isdisjoint(self.inputs)
+
+    def key(self) -> str:
+        """What stands for it in the log."""
+        return " ".join(self.line)
 
     def input_hashes(self) -> dict[str, str | None]:
         """File -> SHA-256; None if it is missing."""
@@ -73,23 +78,20 @@ class StageLog:
         if path.exists() and not empty:
             self.entries = read_json(path, dict[str, Done])
 
-    def state(self, line: list[str], stage: Stage) -> str:
+    def state(self, stage: Stage) -> str:
         """`done`, `again` (to be run), or `anew` (with --restart)."""
-        entry = self.entries.get(" ".join(line))
+        entry = self.entries.get(stage.key())
         if entry is None:
             return "again"
         if entry["inputs"] != stage.input_hashes():
             return "anew"
         return "done" if entry["watched"] == stage.stamps() else "again"
 
-    def add(self, line: list[str], stage: Stage, inputs: dict[str, Any], seconds: float) -> None:
+    def add(self, stage: Stage, inputs: dict[str, Any], seconds: float) -> None:
         """inputs: hashes from before the stage ran."""
         entry = {"seconds": seconds, "inputs": inputs, "watched": stage.stamps()}
-        self.entries[" ".join(line)] = entry
+        self.entries[stage.key()] = entry
         write_json(self.path, self.entries)
-
-    def seconds(self, line: list[str]) -> float:
-        return self.entries[" ".join(line)]["seconds"]
 
 
 def model_files(source: ModelSource) -> list[Path]:
@@ -112,6 +114,7 @@ def has_training_orderings(layout: Layout) -> bool:
 def list_stages(
     preset: str,
     layout: Layout,
+    seed: int,
     teacher_source: ModelSource,
     student_source: ModelSource,
     *,
@@ -122,6 +125,8 @@ def list_stages(
 ) -> list[Stage]:
     """Stages in running order. The sources are the models that are used; teacher, depth_model and
     depth_weights, None if left out, are passed on."""
+    shared = ["--preset", preset]
+    shared += ["--data-root", str(layout.data_root), "--runs-root", str(layout.runs_root)]
     paper = preset == "paper"
     # a plain folder of images has no text masks to learn text areas from
     imported = layout.import_note("comics").exists()
@@ -144,8 +149,10 @@ def list_stages(
     def checkpoint(name: str) -> Path:
         return layout.run(name) / "last.pt"
 
-    def add(*command: str, inputs=(), left: list[Path], used=()) -> None:
-        stages.append(Stage(list(command), list(inputs), left, list(used)))
+    def add(script: str, *options: str, inputs=(), left: list[Path], used=()) -> None:
+        seeded = [] if script == EVALUATE else ["--seed", str(seed)]
+        line = [script, *shared, *options, *seeded]
+        stages.append(Stage([script, *options], line, list(inputs), left, list(used)))
 
     def add_run(script: str, variant: str, *options: str, inputs=(), left=(), used=()) -> None:
         approach = script.removesuffix(".py").removeprefix("cyclegan_")
@@ -163,13 +170,8 @@ def list_stages(
     depths = [layout.photograph_teacher]
     add(PREPARE, "--coco17_depth", *teaching, *own_weights, inputs=teacher_files, left=depths)
     if not imported:
-        text = [
-            *train("comics2textareas"),
-            "--select_epoch",
-            "--optimize_threshold",
-            "--visualize_ebdtheque_val",
-            "--generate_dcm_without_text_areas",
-        ]
+        text = [*train("comics2textareas"), "--select_epoch", "--optimize_threshold"]
+        text += ["--visualize_ebdtheque_val", "--generate_dcm_without_text_areas"]
         left = [checkpoint("comics2textareas_unet"), layout.text_choice, layout.crop_manifest]
         if not paper:
             text.append("--accept_all")
@@ -183,15 +185,8 @@ def list_stages(
     add_text = checkpoint("natural2comics_add_text")
     add_run(TRANSLATE, "simple", *gan, *predicted, inputs=data, used=student_files)
     taught = [*data, *teacher_files]
-    add_run(
-        TRANSLATE,
-        "depth_aware",
-        *gan,
-        *teaching,
-        *predicted,
-        inputs=taught,
-        used=student_files,
-    )
+    aware = ["depth_aware", *gan, *teaching, *predicted]
+    add_run(TRANSLATE, *aware, inputs=taught, used=student_files)
     if not imported:
         add_run(TRANSLATE, "without_text", *gan, inputs=[*data, layout.checked_manifest])
         made_from = [*data, layout.text_choice, without_text]
@@ -200,12 +195,11 @@ def list_stages(
     pairs = [*data, *student_files, layout.photograph_teacher]
     add_run(DEPTH, "simple", "--optimize_lr", *fitted, inputs=[*pairs, simple])
     if not imported:
-        pairs += [layout.text_choice, without_text, add_text]
+        seen = [*pairs, layout.text_choice, without_text, add_text]
         chosen = layout.choice("depth_estimator_add_text_lr")
-        add_run(DEPTH, "add_text", "--optimize_lr", *fitted, inputs=pairs, left=[chosen])
-        add_run(DEPTH, "add_text_ignoretext", *fitted, inputs=[*pairs, chosen])
-    printed = [*data, *student_files, layout.photograph_teacher]
-    add_run(DEPTH, "printed", "--optimize_lr", *fitted, inputs=printed)
+        add_run(DEPTH, "add_text", "--optimize_lr", *fitted, inputs=seen, left=[chosen])
+        add_run(DEPTH, "add_text_ignoretext", *fitted, inputs=[*seen, chosen])
+    add_run(DEPTH, "printed", "--optimize_lr", *fitted, inputs=pairs)
     frames = [layout.manifest, *student_files]
     if preset == "demo" or has_training_orderings(layout):
         rates = preset_values(preset, "orderings")["rates"]

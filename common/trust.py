@@ -14,16 +14,11 @@ def trust_code() -> None:
     os.environ[VARIABLE] = "1"
 
 
-def trusted_list() -> Path:
-    """The user's list of what is trusted: a SHA-256 or the name of a repository begins a line."""
-    folder = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(folder).expanduser() / "comics-depth" / "trusted.txt"
-
-
 def check_trust(source: str, key: str) -> None:
-    """Raises UserError unless the code of the model `source` is trusted. key: what stands for it
+    """Raises UserError unless the code of the model `source` is trusted. key: what begins its line
     in the user's list, the SHA-256 of its file or the repository and revision of its code."""
-    path = trusted_list()
+    folder = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    path = Path(folder).expanduser() / "comics-depth" / "trusted.txt"
     lines = lines_of(path) if path.exists() else []
     if not os.environ.get(VARIABLE) and key not in {line.split()[0] for _, line in lines}:
         raise UserError(

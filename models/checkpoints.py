@@ -20,13 +20,10 @@ from common.files import file_hash, lines_of, write_bytes, write_text
 from models.cyclegan import PatchGAN, ResnetGenerator
 from models.unet import UNet
 
-# The networks in this repository, with a model card each.
 WEIGHTS = Path(__file__).with_name("weights")
 SHIPPED = {path.stem: path for path in sorted(WEIGHTS.glob("default*.safetensors"))}
-# The text-area network in this repository: for frames at half size.
-TEXT_AREAS = WEIGHTS / "text_areas.safetensors"
-# The network that reads pages: inside a panel, text.
-PAGE_NETWORK = WEIGHTS / "page.safetensors"
+TEXT_AREAS = WEIGHTS / "text_areas.safetensors"  # for frames at half size
+PAGE_NETWORK = WEIGHTS / "page.safetensors"  # inside a panel, text
 SUMS = "SHA256SUMS"  # beside safetensors, whose format has no checksums
 # In an architecture: how the network is to be used, not what it is made of.
 NOTES = ("whole_comics", "threshold", "page_width")
@@ -135,15 +132,13 @@ def read_checkpoint(path: Path, name: str) -> tuple[dict[str, Any], Any]:
 
 def load_strictly(network: nn.Module, state: Any, source: Path | str) -> None:
     """Loads a state dict, every key of it and nothing else; the UserError says which are wrong."""
-    expected = network.state_dict()
-    found = state if isinstance(state, Mapping) else {}
-    shapes = {key: getattr(value, "shape", None) for key, value in found.items()}
+    expected = {key: value.shape for key, value in network.state_dict().items()}
+    state = state if isinstance(state, Mapping) else {}
+    found = {key: getattr(value, "shape", None) for key, value in state.items()}
     faults = {
         "missing": [key for key in expected if key not in found],
         "unexpected": [key for key in found if key not in expected],
-        "of another shape": [
-            key for key in expected if key in found and shapes[key] != expected[key].shape
-        ],
+        "of another shape": [k for k in expected if k in found and found[k] != expected[k]],
     }
     described = [
         f"{len(keys)} {fault} ({', '.join(map(str, keys[:3]))})"
@@ -155,7 +150,7 @@ def load_strictly(network: nn.Module, state: Any, source: Path | str) -> None:
             f"{source}: expected the {len(expected)} tensors of the network, "
             f"found {'; '.join(described)}"
         )
-    network.load_state_dict(found)
+    network.load_state_dict(state)
 
 
 def load_network(path: Path, name: str) -> nn.Module:

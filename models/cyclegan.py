@@ -10,8 +10,7 @@ from models.unet import pad_to_multiple
 
 
 def _initialise(network: nn.Module) -> None:
-    """Convolutions of `network` as in the CycleGAN paper: weights from a normal distribution of
-    deviation 0.02."""
+    """Weights of convolutions from a normal distribution of deviation 0.02, as in the paper."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, 0.0, 0.02)
@@ -19,15 +18,12 @@ def _initialise(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def _convolution(
-    in_channels: int, out_channels: int, kernel: int, stride: int = 1
-) -> list[nn.Module]:
-    """Reflection padding, convolution, instance norm; no bias, since the norm would take it away
-    again."""
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    """Reflection padding, convolution without bias, instance norm."""
     return [
         nn.ReflectionPad2d(kernel // 2),
-        nn.Conv2d(in_channels, out_channels, kernel, stride=stride, bias=False),
-        nn.InstanceNorm2d(out_channels),
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, bias=False),
+        nn.InstanceNorm2d(outputs),
     ]
 
 
@@ -42,10 +38,10 @@ def _two_taps(kernels: Tensor) -> Tensor:
 
 class DoublingConvolution(nn.Conv2d):
     """Nearest upsampling to twice the size, reflection padding and a 3 x 3 convolution in one, (N,
-    in_channels, H, W) -> (N, out_channels, 2 H, 2 W), in 4 / 9 of the multiplications.
+    in_channels, H, W) -> (N, out_channels, 2 H, 2 W).
 
-    Of nine pixels that the kernel sees of the enlarged image, only four differ. So a convolution
-    with 2 x 2 kernels, sums of parts of the one of 3 x 3, gives all four pixels at each corner
+    Of the nine pixels of the enlarged image that a kernel sees, only four differ, so a convolution
+    with 2 x 2 kernels, sums of parts of the one of 3 x 3, gives the four pixels at each corner
     between the original ones (Shi et al. 2016, arXiv:1609.05158, section 3.2)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -67,8 +63,8 @@ def _doubling(in_channels: int, out_channels: int) -> list[nn.Module]:
 
 class PixelBlockConvolution(nn.Conv2d):
     """A convolution with an odd kernel, (N, in_channels, H, W) -> (N, out_channels, H - kernel + 1,
-    W - kernel + 1), both even: blocks of 2 x 2 pixels come out as channels of one. Three channels
-    would leave most lanes of a processor idle (measured: 1.6 times as fast with twelve)."""
+    W - kernel + 1), both even: blocks of 2 x 2 pixels come out as channels of one, since three
+    channels leave most lanes of a processor idle (measured: 1.6 times as fast)."""
 
     def forward(self, x: Tensor) -> Tensor:
         shifted = [F.pad(self.weight, (c, 1 - c, r, 1 - r)) for r in (0, 1) for c in (0, 1)]
@@ -94,12 +90,10 @@ class ResnetGenerator(nn.Module):
     """Translated image, (N, in_channels, H, W) in [0, 1] -> RGB (N, 3, H, W) in [0, 1].
 
     Two stride-2 convolutions, `blocks` residual blocks of 4 x `features` channels (Johnson et al.
-    2016), two nearest upsamplings each followed by a convolution (against checkerboards, Odena et
-    al. 2016), sigmoid. Any H and W from 16 on (inside, the image is padded to multiples of 4). A
-    `residual` generator adds its output to the logits of the last three input channels: it starts
-    as the identity, so that short trainings spend their steps on style, not on copying. With
-    `skips` the features on the way down are added to those of the same size on the way up (Isola
-    et al. 2017, section 3.2.1, concatenate them): edges stay where they are from the start."""
+    2016), two nearest upsamplings each followed by a convolution (Odena et al. 2016), sigmoid. Any
+    H and W from 16 on. A `residual` generator adds its output to the logits of the last three input
+    channels, so it starts as the identity. With `skips` the features on the way down are added to
+    those of the same size on the way up (Isola et al. 2017, section 3.2.1, concatenate them)."""
 
     def __init__(
         self,
@@ -110,14 +104,9 @@ class ResnetGenerator(nn.Module):
         skips: bool = False,
     ) -> None:
         super().__init__()
-        self.architecture = {
-            "kind": "ResnetGenerator",
-            "in_channels": in_channels,
-            "features": features,
-            "blocks": blocks,
-            "residual": residual,
-            "skips": skips,
-        }
+        sizes = {"in_channels": in_channels, "features": features, "blocks": blocks}
+        kind = {"kind": "ResnetGenerator", **sizes}
+        self.architecture = {**kind, "residual": residual, "skips": skips}
         self.down = nn.Sequential(
             *_convolution(in_channels, features, 7),
             nn.ReLU(),
@@ -166,17 +155,10 @@ class PatchGAN(nn.Module):
         self, in_channels: int = 3, features: int = 64, patch: int = 70, spectral: bool = False
     ) -> None:
         super().__init__()
-        self.architecture = {
-            "kind": "PatchGAN",
-            "in_channels": in_channels,
-            "features": features,
-            "patch": patch,
-            "spectral": spectral,
-        }
-        layers: list[nn.Module] = [
-            nn.Conv2d(in_channels, features, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
-        ]
+        sizes = {"in_channels": in_channels, "features": features, "patch": patch}
+        self.architecture = {"kind": "PatchGAN", **sizes, "spectral": spectral}
+        first = nn.Conv2d(in_channels, features, 4, stride=2, padding=1)
+        layers: list[nn.Module] = [first, nn.LeakyReLU(0.2)]
         count = PATCHES[patch]
         for number in range(count):
             width, stride = features * 2**number, 1 if number == count - 1 else 2

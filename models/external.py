@@ -1,7 +1,4 @@
-"""Depth networks from elsewhere: torch.hub, the transformers library, TorchScript files.
-
-This module builds networks; models.depth_model puts them behind one interface.
-"""
+"""Depth networks from elsewhere: torch.hub, the transformers library, TorchScript files."""
 
 import contextlib
 import hashlib
@@ -27,27 +24,15 @@ Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard
 UNIT: Normalisation = ((0.0,) * 3, (1.0,) * 3)
 HALF: Normalisation = ((0.5,) * 3, (0.5,) * 3)
 HUB = "isl-org/MiDaS:454597711a62eabcbf7d1e89f3fb9f569051ac9b"
-# Networks for one square size, which costs the aspect ratio.
-SQUARE = (
-    "DPT_SwinV2_L_384",
-    "DPT_SwinV2_B_384",
-    "DPT_SwinV2_T_256",
-    "DPT_Swin_L_384",
-    "DPT_LeViT_224",
-)
-HUB_MODELS = (
-    "DPT_Large",
-    "DPT_Hybrid",
-    "DPT_BEiT_L_512",
-    "DPT_BEiT_L_384",
-    "DPT_BEiT_B_384",
-    "DPT_Next_ViT_L_384",
-    *SQUARE,
-)
+# networks for one square size, which costs the aspect ratio
+SQUARE = [f"DPT_{name}" for name in ("SwinV2_L_384", "SwinV2_B_384", "SwinV2_T_256")]
+SQUARE += ["DPT_Swin_L_384", "DPT_LeViT_224"]
+HUB_MODELS = ["DPT_Large", "DPT_Hybrid", "DPT_Next_ViT_L_384"]
+HUB_MODELS += [f"DPT_BEiT_{name}" for name in ("L_512", "L_384", "B_384")] + SQUARE
 # Official weights of MiDaS v2.1, whose network is defined in models.midas.
 RELEASE = "https://github.com/isl-org/MiDaS/releases/download/v2_1/"
 OFFICIAL = {"MiDaS": "model-f6b98070.pt", "MiDaS_small": "model-small-70d6b9c8.pt"}
-# Networks of the transformers library that give metres without saying so in their configuration.
+# networks of the transformers library that give metres without saying so in their configuration
 METRIC_TYPES = ("glpn", "tipsv2_dpt", "zoedepth")
 NEAREST = 0.01  # metres: the inverse of a depth is taken from there on
 
@@ -66,8 +51,8 @@ class ExternalNetwork:
 
 
 def official_weights(name: str) -> Any:
-    """State dict of MiDaS v2.1, downloaded once; file names carry the beginning of the SHA-256,
-    which is checked. Raises UserError without network."""
+    """State dict of MiDaS v2.1, downloaded once; the beginning of the SHA-256 in the file's name is
+    checked. Raises UserError without network."""
     source = RELEASE + OFFICIAL[name]
     cache = f"{torch.hub.get_dir()}/checkpoints"
     with failures_named(
@@ -108,9 +93,8 @@ def hub_network(name: str, pretrained: bool) -> ExternalNetwork:
     with failures_named(
         f"{name}: torch.hub could not load it from {HUB}; run it once with network"
     ):
-        network = torch.hub.load(
-            HUB, name, pretrained=pretrained, trust_repo=True, skip_validation=True
-        )
+        options = {"trust_repo": True, "skip_validation": True}
+        network = torch.hub.load(HUB, name, pretrained=pretrained, **options)
     resolution = int(name[-3:]) if name[-3:].isdigit() else 384
     return ExternalNetwork(network, resolution, HALF, square=name in SQUARE)
 

@@ -34,9 +34,8 @@ class ImagePool:
 
 
 def depth_view(teacher: DepthModel, images: torch.Tensor) -> torch.Tensor:
-    """Natural images (N, 3, H, W) with the inverse depth that a frozen teacher sees in them,
-    stretched to [0, 1] per image: (N, 4, H, W). Gradients pass through the teacher to the
-    images."""
+    """Images (N, 3, H, W) with the inverse depth that a frozen teacher sees in them, stretched to
+    [0, 1] per image: (N, 4, H, W). Gradients pass through the teacher."""
     depth = teacher(images, resize=False)
     low, high = depth.amin((1, 2), keepdim=True), depth.amax((1, 2), keepdim=True)
     return torch.cat([images, ((depth - low) / (high - low).clamp_min(1e-6))[:, None]], dim=1)
@@ -60,31 +59,20 @@ class CycleGAN(Objective):
         identity: float = 5,
         smooth: float = 0,
         discriminator: dict | None = None,
-        discriminator_rate: float = 1,
-        average: float = 0,
+        **learning: float,
     ):
         """generator, discriminator: arguments of ResnetGenerator and of PatchGAN, without the
-        channels; without a `discriminator` it has the generator's features. average: see
-        Objective, for both generators."""
+        channels; without a `discriminator` it has the generator's features. learning: average and
+        discriminator_rate of Objective."""
         discriminator = discriminator or {"features": generator["features"]}
-        networks = {
-            "natural2comics": ResnetGenerator(3, **generator),
-            "comics2natural": ResnetGenerator(3, **generator),
-            "natural_discriminator": PatchGAN(4 if teacher else 3, **discriminator),
-            "comics_discriminator": PatchGAN(3, **discriminator),
-        }
-        groups = {"generators": ["natural2comics", "comics2natural"]}
-        groups |= {name: [name] for name in ("natural_discriminator", "comics_discriminator")}
-        super().__init__(
-            networks,
-            groups,
-            lr,
-            beta1,
-            {"teacher": teacher} if teacher else None,
-            discriminator_rate,
-            ("natural2comics", "comics2natural"),
-            average,
-        )
+        generators = ("natural2comics", "comics2natural")
+        networks = {name: ResnetGenerator(3, **generator) for name in generators}
+        networks["natural_discriminator"] = PatchGAN(4 if teacher else 3, **discriminator)
+        networks["comics_discriminator"] = PatchGAN(3, **discriminator)
+        groups = {"generators": [*generators]}
+        groups |= {name: [name] for name in networks if name not in generators}
+        learning |= {"frozen": {"teacher": teacher} if teacher else {}, "averaged": generators}
+        super().__init__(networks, groups, lr, beta1, **learning)
         self.weights = {"cycle": cycle, "identity": identity, "smooth": smooth}
         self.pools = {"natural": ImagePool(), "comics": ImagePool()}
         self.view = partial(depth_view, teacher) if teacher else nn.Identity()
@@ -127,10 +115,8 @@ class CycleGAN(Objective):
         for domain, discriminator in discriminators.items():
             discriminator.requires_grad_(True)
             past = self.pools[domain].exchange(inputs[domain])
-            yield (
-                f"{domain}_discriminator",
-                {"gan": discriminator_loss(discriminator, real[domain], past)},
-            )
+            gan = discriminator_loss(discriminator, real[domain], past)
+            yield f"{domain}_discriminator", {"gan": gan}
 
     def pictures(self, batch: Batch) -> Columns:
         """Both domains, translated and back, each (N, 3, H, W)."""
@@ -155,12 +141,9 @@ def add_text(
     whole: bool,
 ):
     """The generator's picture of a translated photograph with the text areas of a comics frame, (N,
-    3, H, W).
-
-    The 2020 generator saw the whole frame and could copy content that contradicts the photograph's
-    depth; unless `whole`, it sees the text areas alone. A residual generator starts from the
-    photograph with the text areas pasted in. comics, photograph (N, 3, H, W); mask (N, 1, H, W) in
-    [0, 1]."""
+    3, H, W): it sees these alone, or, as in 2020, the `whole` frame; a residual one starts from
+    the photograph with them pasted in. comics, photograph (N, 3, H, W); mask (N, 1, H, W) in [0,
+    1]."""
     if generator.architecture["residual"]:
         photograph = torch.lerp(photograph, comics, mask)
     return generator(torch.cat([comics if whole else comics * mask, mask, photograph], dim=1))
@@ -181,29 +164,19 @@ class AddText(Objective):
         *,
         identity: float = 5,
         discriminator: dict | None = None,
-        discriminator_rate: float = 1,
-        average: float = 0,
+        **learning: float,
     ):
+        """As of CycleGAN; whole_comics: see add_text."""
         discriminator = discriminator or {"features": generator["features"]}
         networks = {
             "add_text": ResnetGenerator(7, **generator),
             "discriminator": PatchGAN(3, **discriminator),
         }
         groups = {"generator": ["add_text"], "discriminator": ["discriminator"]}
-        super().__init__(
-            networks,
-            groups,
-            lr,
-            beta1,
-            {"translator": translator},
-            discriminator_rate,
-            ("add_text",),
-            average,
-        )
-        self.architecture["add_text"] = {
-            **self.architecture["add_text"],
-            "whole_comics": whole_comics,
-        }
+        learning |= {"frozen": {"translator": translator}, "averaged": ("add_text",)}
+        super().__init__(networks, groups, lr, beta1, **learning)
+        described = self.architecture["add_text"] | {"whole_comics": whole_comics}
+        self.architecture["add_text"] = described
         self.pools = {"comics": ImagePool()}
         self.whole, self.identity = whole_comics, identity
 
@@ -224,10 +197,8 @@ class AddText(Objective):
         }
         yield "generator", losses
         discriminator.requires_grad_(True)
-        yield (
-            "discriminator",
-            {"gan": discriminator_loss(discriminator, comics, self.pools["comics"].exchange(fake))},
-        )
+        past = self.pools["comics"].exchange(fake)
+        yield "discriminator", {"gan": discriminator_loss(discriminator, comics, past)}
 
     def pictures(self, batch: Batch) -> Columns:
         """Translated photograph, comics with text mask, and the result, each (N, 3, H, W)."""

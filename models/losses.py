@@ -37,13 +37,10 @@ def _standardised(depth: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
     """(depth - median) / mean absolute deviation over valid pixels, per image (Ranftl et al. 2020,
     eq. 5 and 6)."""
     flat, weight = depth.flatten(1), (valid > 0.5).flatten(1)
-    median = (
-        flat.masked_fill(~weight, float("nan")).nanmedian(dim=1, keepdim=True).values.nan_to_num(0)
-    )
-    centred = flat - median
-    deviation = (centred.abs() * weight).sum(1, keepdim=True) / weight.sum(
-        1, keepdim=True
-    ).clamp_min(1)
+    known = flat.masked_fill(~weight, float("nan"))
+    centred = flat - known.nanmedian(dim=1, keepdim=True).values.nan_to_num(0)
+    count = weight.sum(1, keepdim=True).clamp_min(1)
+    deviation = (centred.abs() * weight).sum(1, keepdim=True) / count
     return (centred / deviation.clamp_min(1e-6)).view_as(depth)
 
 

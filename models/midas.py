@@ -41,10 +41,8 @@ class FeatureFusion(nn.Module):
         if skip is not None:
             path = path + self.resConfUnit1(skip)  # (N, in, h, w)
         path = self.resConfUnit2(path)  # (N, in, h, w)
-        path = F.interpolate(
-            path, scale_factor=2, mode="bilinear", align_corners=True
-        )  # (N, in, 2h, 2w)
-        return self.out_conv(path)  # (N, out, 2h, 2w)
+        doubled = F.interpolate(path, scale_factor=2, mode="bilinear", align_corners=True)
+        return self.out_conv(doubled)  # (N, out, 2h, 2w)
 
 
 class MidasNetwork(nn.Module):
@@ -69,9 +67,7 @@ class MidasNetwork(nn.Module):
         for level in (3, 2, 1, 0):
             out = widths[max(level - 1, 0)] if expand else None
             self.scratch.add_module(f"refinenet{level + 1}", FeatureFusion(widths[level], out))
-        # The deepest fusion has no second input, so these weights (they are in the published files)
-        # do nothing. Without gradient they do not stop distributed training, which waits for the
-        # gradient of everything that learns.
+        # the deepest fusion has no second input: these weights of the published files do nothing
         self.scratch.refinenet4.resConfUnit1.requires_grad_(False)
         self.scratch.output_conv = nn.Sequential(
             nn.Conv2d(features, features // 2, 3, padding=1),
@@ -81,7 +77,7 @@ class MidasNetwork(nn.Module):
             nn.Conv2d(32, 1, 1),
             nn.ReLU(),
         )
-        # Random weights that start below zero everywhere would never learn behind the last ReLU.
+        # random weights that start below zero everywhere would never learn behind the last ReLU
         nn.init.ones_(self.scratch.output_conv[4].bias)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -11,21 +11,16 @@ from torch.nn import functional
 from models.unet import UNet
 
 Batch = dict[str, dict[str, torch.Tensor]]
-
-
 Steps = Iterator[tuple[str, dict[str, torch.Tensor]]]
-
-
-# Titles and pictures of a sample grid.
-Columns = list[tuple[str, torch.Tensor]]
+Columns = list[tuple[str, torch.Tensor]]  # titles and pictures of a sample grid
 
 
 class Objective:
-    """What a variant optimises: networks that learn, networks that are only used, and one Adam for
-    each named group of the former. It knows nothing of epochs, devices or files. A subclass adds
-    `steps(batch)`, which yields (optimiser name, named loss terms) in the order in which they are
-    to be stepped. The loop calls `after_step` before it goes on; with gradients accumulated over
-    parts of a batch, it does so once for all parts."""
+    """What a variant optimises: networks that learn, `frozen` ones that are only used, and one Adam
+    for each group of the former (optimiser name -> names of its networks). It knows nothing of
+    epochs, devices or files. A subclass adds `steps(batch)`, which yields (optimiser name, named
+    loss terms) in the order in which they are to be stepped; the loop calls `after_step` before it
+    goes on, once for all parts of a batch that is computed in parts."""
 
     def __init__(
         self,
@@ -33,18 +28,18 @@ class Objective:
         groups: dict[str, list[str]],
         lr: float,
         beta1: float = 0.9,
+        *,
         frozen: dict[str, nn.Module] | None = None,
-        discriminator_rate: float = 1,
         averaged: tuple[str, ...] = (),
         average: float = 0,
         interpolate: float = 1,
+        discriminator_rate: float = 1,
     ):
-        """groups: optimiser name -> names of its networks; discriminators learn at lr x
-        `discriminator_rate`. average: decay of the exponential moving average of the weights of the
-        `averaged` networks (0: none). The average then has the network's name, so that it is what
-        is drawn, saved and used by later stages; what learns is `<name>_learning`. interpolate:
-        share of the learnt weights in it, the rest being those from before (Wortsman et al. 2022,
-        arXiv:2109.01903); 1: all."""
+        """average: decay of the exponential moving average of the weights of the `averaged`
+        networks (0: none). The average then has the network's name, so that it is what is drawn,
+        saved and used by later stages; what learns is `<name>_learning`. interpolate: share of the
+        learnt weights in it, the rest being those from before (Wortsman et al. 2022,
+        arXiv:2109.01903); 1: all. Discriminators learn at lr x `discriminator_rate`."""
         self.average, self.interpolate = average, interpolate
         self.averaged = averaged if average or interpolate < 1 else ()
         frozen = dict(frozen or {})
@@ -107,19 +102,16 @@ class TextAreas(Objective):
 
     def steps(self, batch: dict[str, torch.Tensor]) -> Steps:
         """batch: image (N, 3, H, W), text_mask (N, 1, H, W)."""
-        yield (
-            "text",
-            {"mse": functional.mse_loss(self.networks["text"](batch["image"]), batch["text_mask"])},
-        )
+        predicted = self.networks["text"](batch["image"])
+        yield "text", {"mse": functional.mse_loss(predicted, batch["text_mask"])}
 
 
 class PageMaps(Objective):
     """Cross-entropy of the two maps of a page, inside a panel and text, against their masks."""
 
     def __init__(self, network: UNet, lr: float):
-        super().__init__(
-            {"page": network}, {"page": ["page"]}, lr, averaged=("page",), average=0.99
-        )
+        groups = {"page": ["page"]}
+        super().__init__({"page": network}, groups, lr, averaged=("page",), average=0.99)
 
     def steps(self, batch: dict[str, torch.Tensor]) -> Steps:
         """batch: image (N, 3, H, W); masks (N, 2, H, W), 0 or 1; weights of their pixels."""

@@ -46,17 +46,11 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         widths = list(widths or [features * 2**level for level in range(5)])
-        self.architecture = {
-            "kind": "UNet",
-            "out_channels": out_channels,
-            "widths": widths,
-            "fold": fold,
-        }
+        sizes = {"out_channels": out_channels, "widths": widths, "fold": fold}
+        self.architecture = {"kind": "UNet", **sizes}
         self.fold = fold
-        for name, values in (
-            ("mean", (0.485, 0.456, 0.406)),
-            ("std", (0.229, 0.224, 0.225)),
-        ):  # of ImageNet
+        imagenet = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+        for name, values in imagenet.items():
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         inputs = [3 * fold**2, *widths[:-2]]
         self.down = nn.ModuleList(map(_double_convolution, inputs, widths[:-1]))
@@ -78,9 +72,8 @@ class UNet(nn.Module):
             x = F.max_pool2d(skips[-1], 2)  # (N, features * 2^k, H' / 2^(k+1), W' / 2^(k+1))
         x = self.bottom(x)  # (N, 16 * features, H' / 16, W' / 16) of four levels
         for enlarge, block, skip in zip(self.enlarge, self.up, reversed(skips), strict=True):
-            x = torch.cat(
-                [enlarge(x), skip], dim=1
-            )  # level k = ..., 1, 0: (N, 2 * features * 2^k, H' / 2^k, W' / 2^k)
+            # level k = ..., 1, 0: (N, 2 * features * 2^k, H' / 2^k, W' / 2^k)
+            x = torch.cat([enlarge(x), skip], dim=1)
             x = block(x)  # (N, features * 2^k, H' / 2^k, W' / 2^k)
         x = F.pixel_shuffle(self.head(x), self.fold)  # (N, out_channels, fold * H', fold * W')
         return x[..., :height, :width].sigmoid()  # (N, out_channels, H, W)

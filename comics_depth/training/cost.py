@@ -1,59 +1,35 @@
 """What a training will cost, from two steps of it."""
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from accelerate import Accelerator
-from torch.utils.data import Dataset, Subset
 from torch.utils.flop_counter import FlopCounterMode
 
-from comics_depth.training.devices import resolved_precision
-from comics_depth.training.loop import TrainingOptions, _Training
-from comics_depth.training.run import Run
 
-
-def print_cost(
-    objective: Any,
-    train: Dataset,
-    run: Run,
-    options: TrainingOptions,
-    *,
-    validate: Callable | None = None,
-    **_: Any,
-) -> None:
-    """Prints steps, operations, time and disk of `fit` with these arguments, and writes nothing:
-    from two steps on the first batch, reading included, validation not."""
-    accelerator = Accelerator(mixed_precision=resolved_precision(options.precision))
-    batch_size = min(options.batch_size, len(train))
-    first = Subset(train, range(batch_size))
-    if hasattr(train, "collate"):
-        first.collate = train.collate
-    training = _Training(accelerator, objective, first, run, replace(options, workers=0))
-    step = training.step
-    counter = FlopCounterMode(display=False)
-
-    def counted(*batch: Any) -> Any:
-        with counter:
-            return step(*batch)
-
-    training.step = counted
-    training.epoch(1)  # the first is slower, and counting costs time
-    training.step = step
+def print_cost(training: Any, *, keeps_best: bool) -> None:
+    """Prints steps, operations, time and disk of a training of the loop, and writes nothing: from
+    two steps, reading included, validation not."""
+    with FlopCounterMode(display=False) as counter:
+        training.epoch(1, most=1)  # the first is slower, and counting costs time
     started = time.perf_counter()
-    training.epoch(2)
+    training.epoch(2, most=1)
     seconds = time.perf_counter() - started
-    steps = len(train) // batch_size
-    weights = sum(value.nbytes for value in objective.networks.state_dict().values())
-    adam = sum(2 * p.nbytes for o in training.optimizers.values() for p in parameters_of(o))
-    kept = 2 * (weights + adam) + (weights if validate else 0)  # last, previous, best
-    hours = options.epochs * steps * seconds / 3600
+    steps = len(training.train) // training.batch_size
+    weights = size_of(training.objective.networks.state_dict())
+    adam = sum(size_of(o.state_dict()["state"]) for o in training.objective.optimizers.values())
+    kept = 2 * (weights + adam) + weights * keeps_best  # last, previous, best
+    epochs = training.options.epochs
+    hours = epochs * steps * seconds / 3600
     operations = counter.get_total_flops() / 1e12
-    print(f"  would take   {options.epochs} epochs of {steps} steps, {operations:.3g} TFLOP a step")
-    print(f"  would last   {hours:.2g} h at {seconds:.3g} s a step ({accelerator.device})")
+    device = training.accelerator.device
+    print(f"  would take   {epochs} epochs of {steps} steps, {operations:.3g} TFLOP a step")
+    print(f"  would last   {hours:.2g} h at {seconds:.3g} s a step ({device})")
     print(f"  would keep   {kept / 1e9:.2g} GB of checkpoints")
 
 
-def parameters_of(optimizer: Any) -> list:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+def size_of(state: dict) -> int:
+    """Bytes of the tensors in a dict of dicts."""
+    parts = state.values()
+    return sum(
+        size_of(part) if isinstance(part, dict) else getattr(part, "nbytes", 0) for part in parts
+    )

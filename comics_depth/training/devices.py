@@ -35,9 +35,8 @@ def default_device() -> torch.device:
 
 
 def keep_memory() -> None:
-    """Has glibc keep memory that was freed. It gives large blocks back to the system, which zeroes
-    their pages anew when the next operation asks for them: a third of the time of networks on a CPU
-    whose layers are of some megabytes."""
+    """Has glibc keep memory that was freed: large blocks go back to the system, which zeroes their
+    pages anew for the next operation, a third of the time of some networks on a CPU."""
     glibc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(glibc, "mallopt"):
         trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD
@@ -64,9 +63,8 @@ def memory_format(networks: nn.Module, device: torch.device) -> torch.memory_for
 
 
 def average_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:
-    """Averages gradients over processes in one message. DistributedDataParallel would do it during
-    the backward pass, but expects one forward per backward and all parameters in it, and a GAN
-    gives neither."""
+    """Averages gradients over processes in one message. DistributedDataParallel expects one forward
+    per backward and all parameters in it, and a GAN gives neither."""
     if accelerator.num_processes == 1:
         return
     gradients = [p.grad for p in parameters if p.grad is not None]

@@ -4,7 +4,8 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from comics_depth.images import write_image
+from comics_depth.training.cost import print_cost
 from comics_depth.training.devices import (
     average_buffers,
     average_gradients,
@@ -38,10 +40,8 @@ class Diverged(UserError):
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How `fit` trains. batch_size: images a step, over all processes together; schedule: constant,
-    or linear (the rates fall to zero over the second half); workers: processes that read data, None
-    for a number that suits the device; precision: no, bf16, fp16 or auto; accumulate: parts that
-    every process takes its share of a batch in, for less memory."""
+    """How `fit` trains, see comics_depth.options; on a `dry_run` it only says what it would
+    cost."""
 
     epochs: int
     batch_size: int
@@ -50,14 +50,7 @@ class TrainingOptions:
     workers: int | None = None
     precision: str = "no"
     accumulate: int = 1
-
-    def __post_init__(self) -> None:
-        least = {"epochs": 1, "batch_size": 1, "accumulate": 1, "seed": 0, "workers": 0}
-        for name, smallest in least.items():
-            value = getattr(self, name)
-            if value is not None and value < smallest:
-                option = name.replace("_", "-")
-                raise UserError(f"--{option}: expected {smallest} or more, found {value}")
+    dry_run: bool = False
 
     def rate_factor(self, progress: float) -> float:
         """What the rates are multiplied by when `progress` (0 to 1) of the run is done."""
@@ -84,13 +77,15 @@ def fit(
     and last.pt is written after every epoch: on a CPU a run that was interrupted and resumed gives
     the numbers of one that was not, on CUDA the same up to the order of its sums."""
     with processes().main_process_first():  # or two of them would empty the folder at once
-        checkpoint = run.open()
-    accelerator = Accelerator(
-        mixed_precision=resolved_precision(options.precision),
-        dataloader_config=DataLoaderConfiguration(
-            split_batches=True, even_batches=False, non_blocking=True
-        ),
-    )
+        checkpoint = None if options.dry_run else run.open()
+    loading = DataLoaderConfiguration(split_batches=True, even_batches=False, non_blocking=True)
+    precision = resolved_precision(options.precision)
+    accelerator = Accelerator(mixed_precision=precision, dataloader_config=loading)
+    if options.dry_run:
+        options = replace(options, workers=0)
+        training = _Training(accelerator, objective, train, run, options)
+        print_cost(training, keeps_best=monitor is not None)
+        return []
     say = accelerator.print
     if checkpoint and checkpoint["epoch"] >= options.epochs:
         done = f"finished ({checkpoint['epoch']} epochs); nothing to do (--restart redoes it)"
@@ -188,8 +183,8 @@ class _Training:
             self.accelerator.scaler.load_state_dict(checkpoint["scaler"])
         return checkpoint["best"]
 
-    def epoch(self, epoch: int) -> dict:
-        """One pass over the data; returns the record of means over it."""
+    def epoch(self, epoch: int, most: int | None = None) -> dict:
+        """One pass over the data, or over its first `most` batches; returns the record of means."""
         options, accelerator = self.options, self.accelerator
         set_seed(int(np.random.default_rng((options.seed, epoch)).integers(2**31)))
         self.order.epoch = epoch
@@ -206,7 +201,7 @@ class _Training:
         started = time.perf_counter()
         batches = Arriving(self.loader)
         bar = tqdm(batches, desc=name, disable=hidden, total=count, leave=False)
-        for step, batch in enumerate(bar):
+        for step, batch in enumerate(islice(bar, most)):
             factor = options.rate_factor((epoch - 1 + step / count) / options.epochs)
             for group, losses in self.step(batch, factor):
                 for term, value in losses.items():
@@ -286,8 +281,11 @@ class _Training:
             if self.accelerator.scaler:
                 memory["scaler"] = self.accelerator.scaler.state_dict()
             memory |= {"optimizers": optimizers, "epochs": self.options.epochs}
-            run.keep_previous()
+            if run.last.exists():
+                run.last.replace(run.previous)
             save_checkpoint(run.last, {**weights, **memory})
         self.accelerator.wait_for_everyone()
         if rank:
-            run.forget_states(rank, epoch)
+            kept = {run.state(rank, epoch), run.state(rank, epoch - 1)}
+            for path in set(run.folder.glob(f"state_{rank}_*.pt")) - kept:
+                path.unlink()

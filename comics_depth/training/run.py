@@ -33,7 +33,9 @@ class RunConfig(TypedDict):
 
 
 class Run:
-    """A run folder, bound to the options and the input files that it was made with."""
+    """A run folder, bound to the options of its command and to the SHA-256 of its input files;
+    `restart` throws away what is there. `previous` is the checkpoint before the last one, for when
+    that is damaged or was being replaced."""
 
     def __init__(
         self,
@@ -42,43 +44,20 @@ class Run:
         inputs: dict[str, Path] | None = None,
         restart: bool = False,
     ):
-        """options: every option of the command; inputs: files the run depends on, recorded by
-        SHA-256; restart: throw away what is there."""
         self.folder = folder
         self.restart = restart
+        self.last = folder / "last.pt"
+        self.previous = folder / "previous.pt"
+        self.best = folder / "best.pt"
         recorded = {name: value for name, value in options.items() if name not in FREE_OPTIONS}
         self.config = {
             "options": json.loads(json.dumps(recorded, default=str, sort_keys=True)),
             "inputs": {name: file_hash(path) for name, path in sorted((inputs or {}).items())},
         }
 
-    @property
-    def last(self) -> Path:
-        return self.folder / "last.pt"
-
-    @property
-    def previous(self) -> Path:
-        """The last checkpoint but one, for when the last is damaged or was being replaced."""
-        return self.folder / "previous.pt"
-
-    @property
-    def best(self) -> Path:
-        return self.folder / "best.pt"
-
     def state(self, rank: int, epoch: int) -> Path:
         """What the objective of a process other than the first remembers after an epoch."""
         return self.folder / f"state_{rank}_{epoch}.pt"
-
-    def keep_previous(self) -> None:
-        """Makes room for a new last checkpoint."""
-        if self.last.exists():
-            self.last.replace(self.previous)
-
-    def forget_states(self, rank: int, epoch: int) -> None:
-        """Deletes the states of a process but those of `epoch` and the one before."""
-        kept = {self.state(rank, epoch), self.state(rank, epoch - 1)}
-        for path in set(self.folder.glob(f"state_{rank}_*.pt")) - kept:
-            path.unlink()
 
     def open(self) -> dict | None:
         """Makes the folder, or returns the last checkpoint of an interrupted or finished run.
@@ -89,9 +68,7 @@ class Run:
                 empty(self.folder)
         config = self.folder / "config.json"
         if config.exists():
-            found = read_json(config, RunConfig)
-            for part in ("options", "inputs"):
-                self._compare(part, found[part])
+            self.compare(read_json(config, RunConfig))
         versions = {"python": platform.python_version(), "torch": torch.__version__}
         write_json(config, {**self.config, "versions": versions})
         if not self.last.exists() and not self.previous.exists():
@@ -106,20 +83,21 @@ class Run:
             self.last.unlink(missing_ok=True)  # or it would become the one before
             return checkpoint
 
-    def _compare(self, part: str, theirs: dict[str, Any]) -> None:
-        ours = self.config[part]
-        # A run at a constant rate can be made longer: its epochs do not depend on their number.
-        free = {"epochs"} if ours.get("schedule") == "constant" else set()
-        names = {*ours, *theirs} - free
-        differing = sorted(name for name in names if ours.get(name) != theirs.get(name))
-        if differing:
-            detail = ", ".join(
-                f"{name}: {theirs.get(name)} there, {ours.get(name)} now" for name in differing
-            )
-            raise UserError(
-                f"{self.folder} was trained with other {part} ({detail}); "
-                "--restart throws it away, --tag NAME keeps both"
-            )
+    def compare(self, before: RunConfig) -> None:
+        for part, ours in self.config.items():
+            # A run at a constant rate can be made longer: its epochs do not depend on their number.
+            free = {"epochs"} if ours.get("schedule") == "constant" else set()
+            theirs = before[part]
+            names = sorted({*ours, *theirs} - free)
+            differing = [name for name in names if ours.get(name) != theirs.get(name)]
+            if differing:
+                detail = ", ".join(
+                    f"{name}: {theirs.get(name)} there, {ours.get(name)} now" for name in differing
+                )
+                raise UserError(
+                    f"{self.folder} was trained with other {part} ({detail}); "
+                    "--restart throws it away, --tag NAME keeps both"
+                )
 
     def log(self, record: dict) -> None:
         """Adds an epoch to metrics.jsonl, dropping what an interrupted run had written for it and

@@ -458,9 +458,10 @@ def test_the_frames_of_a_split_that_the_model_is_least_sure_of_are_shown(world, 
     assert shown == [sorted(train, key=lambda name: -measured[name])[:2]]
     layout.uncertainty.unlink()
     assert str(layout.uncertainty) in call(layout, *command, "--dry-run")
-    for wrong in (("--most-uncertain", "0"), ("--crop_frames", "--most-uncertain", "2")):
-        options = wrong if "--crop_frames" in wrong else (*command[1:4], *wrong)
-        assert "takes 1 or more" in call(layout, PREPARE, *options, code=2)
+    none = (*command[1:4], "--most-uncertain", "0")
+    assert "expected 1 to 1e+07, found 0" in call(layout, PREPARE, *none, code=2)
+    other = ("--crop_frames", "--most-uncertain", "2")
+    assert "belongs to --generate_evaluation" in call(layout, PREPARE, *other, code=2)
 
 
 def test_printed_photographs_need_no_translation(world):
@@ -887,9 +888,9 @@ def test_stages_at_the_same_time_wait_for_what_they_need(tmp_path, monkeypatch):
 
 def test_a_stage_waits_for_what_is_left_and_not_for_what_is_used():
     made, model = Path("made"), Path("model")
-    before = Stage(["a.py"], [], [made], [model])
-    assert Stage(["b.py"], [made], [], []).waits_for([before])
-    assert not Stage(["b.py"], [model], [], []).waits_for([before])
+    before = Stage(["a.py"], [], [], [made], [model])
+    assert Stage(["b.py"], [], [made], [], []).waits_for([before])
+    assert not Stage(["b.py"], [], [model], [], []).waits_for([before])
 
 
 def test_scripts_run_from_any_folder(world, tmp_path):

@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from benchmarks.recipe import reference_cyclegan, reference_networks
-from comics_depth.cli import run_main
+from comics_depth.cli import command_line, run_main
 from comics_depth.images import read_image
 from comics_depth.training.devices import resolved_precision
 from comics_depth.training.loop import Diverged, TrainingOptions, _Training, fit
@@ -546,11 +546,14 @@ def test_statistics_that_are_no_numbers_stop_the_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("epochs", 0), ("batch_size", 0), ("seed", -1), ("workers", -1)]
+    ("name", "value"),
+    [("epochs", "0"), ("batch_size", "0"), ("seed", "-1"), ("workers", "-1"), ("lr", "nan")],
 )
-def test_options_are_checked_before_the_work(name, value):
-    with pytest.raises(UserError, match=f"--{name.replace('_', '-')}: expected . or more"):
-        TrainingOptions(**{"epochs": 1, "batch_size": 1, name: value})
+def test_options_are_checked_before_the_work(name, value, capsys):
+    option = f"--{name.replace('_', '-')}"
+    with pytest.raises(SystemExit):
+        command_line("", "", name).parse_args([option, value])
+    assert f"argument {option}: expected" in capsys.readouterr().err
 
 
 def test_the_number_of_workers_changes_nothing(tmp_path):
