@@ -59,7 +59,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "blocks": {"type": CHANNELS, "help": "residual blocks of the generators"},
     "residual": {"action": SWITCH, "help": "generators add to their input: for short trainings"},
     "skips": {"action": SWITCH, "help": "generators add features of the way down on the way up"},
-    "discriminator_features": {"type": CHANNELS, "help": "the same of the discriminators"},
+    "discriminator_features": {"type": CHANNELS, "help": "features of the discriminators"},
     "patch": {
         "type": int,
         "choices": (16, 34, 70),
@@ -76,7 +76,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "cycle": {"type": WEIGHT, "help": "weight of the cycle loss"},
     "identity": {"type": WEIGHT, "help": "weight of the identity loss"},
     "smooth": {"type": WEIGHT, "help": "weight against texture where the input has none"},
-    "discriminator_rate": {"type": RATE, "help": "their learning rate, relative to --lr"},
+    "discriminator_rate": {"type": RATE, "help": "learning rate of discriminators, times --lr"},
     "scale": {"type": SCALE, "help": "frames are read at this scale (1 = as they are)"},
     "text_limit": {"type": SHARE, "help": "most text (of the soft map) in a text-free crop"},
     "loss": {
