@@ -59,17 +59,30 @@ def main() -> None:
     masks = [layout.text_frames, folder]
     frames = [layout.frames, folder]
 
-    def train_network() -> None:
+    def train() -> None:
+        view = text_crops(args.image_size, args.scale)
+        frames = labelled_frames(layout, "train", view=view, seed=args.seed)
+        held_out = labelled_frames(layout, "validation")
+        torch.manual_seed(args.seed)
+        objective = TextAreas(args.features, args.lr)
+
+        def validate(_: torch.device) -> dict[str, float]:
+            network = objective.networks["text"]
+            counts = text_areas.count_overlaps(network, held_out, args.scale, [0.5])[..., 0]
+            pooled = text_areas.intersection_over_union(counts.sum(0))
+            return {"iou": pooled, "iou_per_image": text_areas.mean_over_frames(counts)}
+
         recorded = cli.values(args, "preset", "features", "scale", *TRAINING)
         run = Run(folder, recorded, {"masks": layout.text_manifest}, args.restart)
-        sizes = cli.values(args, "features", "lr", "image_size", "scale")
-        train(layout, run, TrainingOptions(**cli.values(args, *FITTING)), **sizes)
+        options = TrainingOptions(**cli.values(args, *FITTING))
+        measured = {"validate": validate, "monitor": "iou", "larger_is_better": True}
+        fit(objective, frames, run, options, **measured)
 
     def serve() -> None:
         CheckServer(layout, args.host, args.port).serve_until_interrupted()
 
     steps = {
-        "train": cli.Step(train_network, masks[:1], [folder], measured=True),
+        "train": cli.Step(train, masks[:1], [folder], measured=True),
         "select_epoch": cli.Step(lambda: select_epoch(folder), [folder], [folder]),
         "optimize_threshold": cli.Step(
             lambda: optimize_threshold(layout, folder), [folder], [folder]
@@ -89,32 +102,6 @@ def main() -> None:
         ),
     }
     cli.run_steps(parser, args, steps)
-
-
-def train(
-    layout: Layout,
-    run: Run,
-    options: TrainingOptions,
-    *,
-    features: int,
-    lr: float,
-    image_size: int,
-    scale: float,
-) -> None:
-    view = text_crops(image_size, scale)
-    frames = labelled_frames(layout, "train", view=view, seed=options.seed)
-    held_out = labelled_frames(layout, "validation")
-    torch.manual_seed(options.seed)
-    objective = TextAreas(features, lr)
-
-    def validate(_: torch.device) -> dict[str, float]:
-        network = objective.networks["text"]
-        counts = text_areas.count_overlaps(network, held_out, scale, [0.5])[..., 0]
-        pooled = text_areas.intersection_over_union(counts.sum(0))
-        return {"iou": pooled, "iou_per_image": text_areas.mean_over_frames(counts)}
-
-    measured = {"validate": validate, "monitor": "iou", "larger_is_better": True}
-    fit(objective, frames, run, options, **measured)
 
 
 def select_epoch(folder: Path) -> None:
