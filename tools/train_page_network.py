@@ -40,13 +40,13 @@ from models.objectives import PageMaps
 from models.unet import UNet
 from tools.ship_comics_depth import mean_of
 
-RECIPE = {"epochs": 12, "batch_size": 2, "seed": 0, "schedule": "linear"}
+RECIPE = {"epochs": 10, "batch_size": 2, "seed": 0, "schedule": "linear"}
 LR = 2e-3
 PAGES = 240  # an epoch
-WIDTH = 640  # pixels of a page's width (of one page of a spread) that the network sees
-SHAPES = ((896, 640), (896, 640), (896, 640), (768, 768), (640, 896), (896, 640), (1216, 448))
+WIDTH = 768  # pixels of a page's width (of one page of a spread) that the network sees
+SHAPES = ((1088, 768), (1088, 768), (1088, 768), (896, 896), (768, 1088), (1088, 768), (1472, 512))
 WIDTHS = [48, 64, 96, 128, 128]  # channels of the levels, from a quarter of the page's size
-LARGEST = 700  # longer side of the pictures that are kept, pixels
+LARGEST = 840  # longer side of the pictures that are kept, pixels
 
 
 def main() -> None:
