@@ -52,7 +52,7 @@ def write_pseudo_depth(
     missing = list(sizes) if restart else without_depth(layout, sizes)
     if missing:
         device = default_device()
-        count = f"{len(missing)} of {len(images)} photographs"
+        count = f"{len(missing)} of {len(sizes)} photographs"
         print(f"depth of {count} by {teacher.name} on {device}", flush=True)
         model = depth_model(*teacher)
         predict = as_predictor(AveragedDepth(model) if averaged else model, device)
